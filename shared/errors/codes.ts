@@ -1,0 +1,65 @@
+/** Every error this system names. Stable: people search for these, and programs match on them. */
+export type ErrorCode =
+  // the ground
+  | 'argument.invalid'
+  | 'internal'
+  | 'aborted'
+  // federation documents and models
+  | 'federation.invalid'
+  | 'federation.unknown'
+  | 'model.invalid'
+  | 'model.layout-mismatch'
+  | 'model.hash-mismatch'
+  | 'model.unavailable'
+  // data
+  | 'data.unreadable'
+  | 'data.empty'
+  | 'data.missing-column'
+  | 'data.invalid-value'
+  | 'data.unknown-label'
+  | 'data.wrong-shape'
+  | 'data.too-small'
+  // updates
+  | 'update.non-finite'
+  | 'update.overflow'
+  | 'update.wrong-length'
+  | 'update.norm-exceeded'
+  // training
+  | 'training.backend-unavailable'
+  | 'training.diverged'
+  | 'training.cancelled'
+  | 'training.failed'
+  // messages
+  | 'wire.malformed'
+  | 'wire.too-large'
+  | 'wire.version'
+  | 'wire.rate-limited'
+  | 'wire.stale'
+  | 'wire.replayed'
+  | 'wire.out-of-phase'
+  | 'wire.integrity'
+  // identity and transport
+  | 'identity.mismatch'
+  | 'identity.bad-signature'
+  | 'transport.unreachable'
+  | 'transport.timed-out'
+  | 'transport.closed'
+  // rounds
+  | 'round.too-few-participants'
+  | 'round.deadline'
+  | 'round.diverged'
+  | 'round.conflicting-slice'
+  | 'round.refused'
+  | 'round.owner-lost'
+  | 'round.superseded'
+  // storage
+  | 'storage.full'
+  | 'storage.locked'
+  | 'storage.corrupt'
+  | 'storage.unavailable'
+  | 'ledger.broken-chain'
+  // server
+  | 'http.not-found'
+  | 'http.too-large'
+  | 'http.bad-request'
+  | 'http.unavailable';

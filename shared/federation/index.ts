@@ -1,0 +1,17 @@
+export {
+  type Activation,
+  type Column,
+  type DataSchema,
+  type Federation,
+  type FederationInput,
+  federationSchema,
+  formatPath,
+  type ImageSchema,
+  type LayerSpec,
+  type ModelSpec,
+  parseFederation,
+  type RecordsSchema,
+  type TabularSchema,
+  type Target,
+  type TrainingSpec,
+} from './document.ts';

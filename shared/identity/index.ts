@@ -1,0 +1,2 @@
+export type { Identity } from './identity.ts';
+export { isParticipantId, type NodeId, type ParticipantId, SERVER } from './node-id.ts';

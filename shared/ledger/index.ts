@@ -1,0 +1,1 @@
+export type { LedgerEntry, ReleaseEvent } from './entry.ts';

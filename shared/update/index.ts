@@ -1,0 +1,11 @@
+export { type Layout, layoutOf, type ParameterShape } from './layout.ts';
+export { hashWeights, type Model, makeModel, modelBytes, modelFromBytes } from './model.ts';
+export { joinSlices, type SliceRange, sliceRange } from './slices.ts';
+export {
+  type ClippedUpdate,
+  type LocalUpdate,
+  type MaskedUpdate,
+  type NoisedUpdate,
+  type QuantizedUpdate,
+  staged,
+} from './stages.ts';

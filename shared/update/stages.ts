@@ -1,0 +1,49 @@
+/**
+ * The stages a participant's update goes through, in this order and no other. The stage is part of the type:
+ * quantizing before clipping, or sending what was not masked, does not compile.
+ */
+declare const stage: unique symbol;
+
+/** new weights − global weights, as floats. Never leaves the device. */
+export interface LocalUpdate {
+  readonly [stage]?: 'local';
+  readonly layoutHash: string;
+  readonly delta: Float32Array<ArrayBuffer>;
+  /** Local examples it was computed from, before any cap. */
+  readonly examples: number;
+}
+
+/** Scaled down so that its L2 norm is at most `clipNorm`. */
+export interface ClippedUpdate {
+  readonly [stage]: 'clipped';
+  readonly layoutHash: string;
+  readonly delta: Float32Array<ArrayBuffer>;
+  readonly clipNorm: number;
+  readonly weight: number;
+}
+
+interface IntegerUpdate {
+  readonly layoutHash: string;
+  /** Fixed-point coordinates, already multiplied by `weight`; sums of them are exact and free of order. */
+  readonly values: Int32Array<ArrayBuffer>;
+  /** This participant's share of the weighted mean: a positive integer. */
+  readonly weight: number;
+}
+export interface QuantizedUpdate extends IntegerUpdate {
+  readonly [stage]: 'quantized';
+}
+export interface NoisedUpdate extends IntegerUpdate {
+  readonly [stage]: 'noised';
+}
+/** The only stage that a message can carry. */
+export interface MaskedUpdate extends IntegerUpdate {
+  readonly [stage]: 'masked';
+  readonly masking: 'none';
+}
+
+/** Adds the stage's brand; only the stage functions of compress, privacy and secagg call it. */
+export function staged<T extends ClippedUpdate | QuantizedUpdate | NoisedUpdate | MaskedUpdate>(
+  fields: Omit<T, typeof stage>,
+): T {
+  return fields as T;
+}

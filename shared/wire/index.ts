@@ -1,0 +1,11 @@
+export {
+  type AttemptId,
+  type Message,
+  type MessageOf,
+  type MessageType,
+  type ModelRef,
+  messageSchemas,
+  type Plan,
+  PROTOCOL_VERSION,
+  type RoundRecord,
+} from './messages.ts';

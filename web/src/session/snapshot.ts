@@ -1,0 +1,81 @@
+import type { ErrorRecord } from '../../../shared/errors/index.ts';
+import type { NodeId, ParticipantId } from '../../../shared/identity/index.ts';
+import type { Path } from '../../../shared/transport/port.ts';
+import type { RoundRecord } from '../../../shared/wire/index.ts';
+
+/** Where this device stands in the run; one of these is true at any time. */
+export type SessionPhase =
+  | { readonly name: 'idle' }
+  | { readonly name: 'connecting' }
+  /** Joined; waiting for the next round, or for enough participants. */
+  | { readonly name: 'waiting'; readonly participants: number; readonly needed: number }
+  | { readonly name: 'fetching-model'; readonly round: number }
+  | {
+      readonly name: 'training';
+      readonly round: number;
+      readonly batch: number;
+      readonly batches: number;
+      readonly loss: number;
+    }
+  | {
+      readonly name: 'uploading';
+      readonly round: number;
+      readonly delivered: number;
+      readonly slices: number;
+    }
+  | { readonly name: 'collecting'; readonly round: number; readonly arrived: number; readonly slices: number }
+  | { readonly name: 'applying'; readonly round: number }
+  | { readonly name: 'paused' }
+  | { readonly name: 'finished'; readonly reason: 'maximum-rounds' | 'target-accuracy' | 'stopped' }
+  | { readonly name: 'failed'; readonly error: ErrorRecord };
+
+export interface PeerView {
+  readonly id: NodeId;
+  readonly path: Path;
+  readonly bytesSent: number;
+  readonly bytesReceived: number;
+  /** Over the last seconds, both ways. */
+  readonly bytesPerSecond: number;
+}
+
+export interface SessionNotice {
+  readonly atMs: number;
+  readonly level: 'info' | 'warning' | 'error';
+  readonly text: string;
+}
+
+/** Everything the page shows about a running session; sent to it a few times a second, whole. */
+export interface SessionSnapshot {
+  readonly federationId: string;
+  readonly run: string | undefined;
+  readonly self: ParticipantId | undefined;
+  readonly phase: SessionPhase;
+  readonly serverConnected: boolean;
+  /** Who paces the rounds now; undefined until known. */
+  readonly coordinator: NodeId | undefined;
+  readonly model: { readonly version: number; readonly hash: string } | undefined;
+  readonly records: readonly RoundRecord[];
+  readonly peers: readonly PeerView[];
+  readonly backend: string | undefined;
+  readonly examplesPerSecond: number | undefined;
+  readonly bytesSent: number;
+  readonly bytesReceived: number;
+  readonly notices: readonly SessionNotice[];
+}
+
+export interface JoinOptions {
+  readonly federationId: string;
+  readonly datasetId: string;
+  /** Restricts the paths further than the federation does; for tests and troubleshooting. */
+  readonly paths?: readonly Path[];
+}
+
+/** What the page may ask of the session worker (through comlink). One session at a time. */
+export interface SessionApi {
+  /** Resolves once the session has started; progress comes as snapshots. @throws named errors as ErrorRecord. */
+  join(options: JoinOptions): Promise<void>;
+  pause(): Promise<void>;
+  resume(): Promise<void>;
+  leave(): Promise<void>;
+  snapshot(): Promise<SessionSnapshot | undefined>;
+}
