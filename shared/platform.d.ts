@@ -24,6 +24,14 @@ interface TextDecoder {
 }
 declare var TextDecoder: { new (label?: string, options?: { fatal?: boolean }): TextDecoder };
 
+interface MessagePort {
+  onmessage: ((event: { data: unknown }) => void) | null;
+  postMessage(message: unknown): void;
+  close(): void;
+}
+declare var MessageChannel: { new (): { readonly port1: MessagePort; readonly port2: MessagePort } };
+
+declare function structuredClone<T>(value: T): T;
 declare function queueMicrotask(callback: () => void): void;
 declare function setTimeout(callback: () => void, delayMs?: number): unknown;
 declare function clearTimeout(timer: unknown): void;

@@ -7,6 +7,7 @@ export type ErrorCode =
   // federation documents and models
   | 'federation.invalid'
   | 'federation.unknown'
+  | 'federation.conflict'
   | 'model.invalid'
   | 'model.layout-mismatch'
   | 'model.hash-mismatch'

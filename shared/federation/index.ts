@@ -1,3 +1,4 @@
+export { canonicalJson } from './canonical-json.ts';
 export {
   type Activation,
   type Column,
@@ -15,3 +16,4 @@ export {
   type Target,
   type TrainingSpec,
 } from './document.ts';
+export { sampleFederations } from './samples.ts';

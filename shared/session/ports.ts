@@ -1,8 +1,20 @@
 import type { LedgerEntry } from '../ledger/index.ts';
 import type { CryptoRandom } from '../random/index.ts';
+import type { Trainer } from '../training/port.ts';
+import type { Clock } from '../transport/clock.ts';
 import type { Transport } from '../transport/port.ts';
-import type { Layout, LocalUpdate, Model } from '../update/index.ts';
+import type { Model } from '../update/index.ts';
 import type { RoundRecord } from '../wire/index.ts';
+
+export type {
+  EvaluateJob,
+  EvaluationCounts,
+  Trainer,
+  TrainJob,
+  TrainProgress,
+  TrainResult,
+} from '../training/port.ts';
+export type { Clock } from '../transport/clock.ts';
 
 /** Everything a session needs from its host. Browser, server and simulator differ in these five and nothing else. */
 export interface Ports {
@@ -13,56 +25,6 @@ export interface Ports {
   readonly random: CryptoRandom;
 }
 
-export interface TrainProgress {
-  /** Batches done and in all, this round. */
-  readonly batch: number;
-  readonly batches: number;
-  readonly loss: number;
-  readonly examplesPerSecond: number;
-}
-
-export interface TrainJob {
-  readonly base: Model;
-  /** Names the order in which examples are visited. */
-  readonly seed: string;
-  readonly signal: AbortSignal;
-  readonly onProgress?: (progress: TrainProgress) => void;
-}
-
-export interface TrainResult {
-  readonly update: LocalUpdate;
-  /** Mean training loss of the last epoch; stays on the device. */
-  readonly loss: number;
-}
-
-/** Counts, not ratios, so that those of several participants add up. */
-export interface EvaluationCounts {
-  readonly total: number;
-  /** Right predictions; zero for a value target. */
-  readonly correct: number;
-  /** Sum over examples of the loss. */
-  readonly lossSum: number;
-}
-
-export interface EvaluateJob {
-  readonly model: Model;
-  /** Which part of the evaluation set, when participants share it out: part `index` of `count`. */
-  readonly part: { readonly index: number; readonly count: number };
-  readonly signal: AbortSignal;
-}
-
-/**
- * Local computation. Rejects with a named error (`training.*`, `data.*`, `aborted`); a rejection costs this
- * participant the round, nobody else.
- */
-export interface Trainer {
-  readonly layout: Layout;
-  /** The seeded version-0 model. */
-  initialModel(): Promise<Model>;
-  train(job: TrainJob): Promise<TrainResult>;
-  evaluate(job: EvaluateJob): Promise<EvaluationCounts>;
-}
-
 /** What a node must find again after a reload or a restart. */
 export interface Store {
   /** The newest model of this run, if any. */
@@ -71,14 +33,10 @@ export interface Store {
   saveModel(run: string, model: Model): Promise<void>;
   /** Round records from `fromRound` on, in order. */
   loadRecords(run: string, fromRound: number): Promise<RoundRecord[]>;
-  /** Idempotent per round and hash. */
+  /**
+   * Keeps one record per round: a later one replaces it when its (term, attempt) is not smaller, so that saving
+   * twice changes nothing and an evaluation may be added afterwards.
+   */
   saveRecord(run: string, record: RoundRecord): Promise<void>;
   appendLedger(entry: LedgerEntry): Promise<void>;
-}
-
-export interface Clock {
-  /** Milliseconds since the Unix epoch. */
-  nowMs(): number;
-  /** @returns a function that cancels the timer. */
-  after(delayMs: number, callback: () => void): () => void;
 }

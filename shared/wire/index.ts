@@ -1,3 +1,4 @@
+export { decodeMessage, encodeMessage, MAX_MESSAGE_BYTES } from './codec.ts';
 export {
   type AttemptId,
   type Message,

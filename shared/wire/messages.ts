@@ -35,6 +35,8 @@ const plan = z.strictObject({
   /** owners[c] adds up slice c. */
   owners: z.array(node).min(1).max(1024),
   survivors: z.array(participant).max(1024).nullable(),
+  /** Counts the survivor sets of this attempt: 0 while there is none. A sum belongs to exactly one tally. */
+  tally: count,
 });
 
 const evaluation = z.strictObject({ total: count, correct: count, lossSum: z.number() });
@@ -82,7 +84,7 @@ export const messageSchemas = {
   missing: z.strictObject({
     run,
     attempt: attemptId,
-    revision: count,
+    tally: count,
     slices: z.array(count).min(1).max(1024),
   }),
   applied: z.strictObject({ run, attempt: attemptId, hash }),
@@ -115,11 +117,15 @@ export const messageSchemas = {
   sum: z.strictObject({
     run,
     attempt: attemptId,
-    revision: count,
+    tally: count,
     slice: count,
     weight: count,
     values: bytes,
   }),
+
+  // owner → coordinator
+  /** What this participant sent cannot enter a sum. */
+  reject: z.strictObject({ run, attempt: attemptId, participant, code: z.string().max(64) }),
 
   // anyone ↔ anyone
   modelRequest: z.strictObject({ run, hash }),

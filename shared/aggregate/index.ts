@@ -1,0 +1,2 @@
+export { applyFedAvg } from './fed-avg.ts';
+export { sumSlices, type WeightedSlice } from './sum.ts';

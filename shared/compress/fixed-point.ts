@@ -1,0 +1,100 @@
+import { check } from '../errors/index.ts';
+import type { Federation } from '../federation/index.ts';
+import { type ClippedUpdate, type QuantizedUpdate, staged } from '../update/index.ts';
+
+/**
+ * How floats become integers whose sums are exact: value = round(delta · weight · 2^fractionalBits).
+ * `fractionalBits` is the largest that cannot overflow a signed 32-bit sum of a full group:
+ * groupSize · (clipNorm · maxWeight · 2^f + 1/2) ≤ 2^31 − 1, since clipping bounds every |delta_i| by clipNorm.
+ */
+export interface FixedPoint {
+  readonly fractionalBits: number;
+  readonly clipNorm: number;
+  readonly maxWeight: number;
+}
+
+const SUM_LIMIT = 2 ** 31 - 1;
+
+/** @throws `update.overflow` when not even whole numbers fit. SPEC R-11. */
+export function fixedPointOf(federation: Pick<Federation, 'strategy' | 'cohort'>): FixedPoint {
+  const { clipNorm, weighting, maxExamples } = federation.strategy;
+  const { groupSize } = federation.cohort;
+  const maxWeight = weighting === 'uniform' ? 1 : maxExamples;
+  let fractionalBits = -1;
+  while (
+    fractionalBits < 24 &&
+    groupSize * (clipNorm * maxWeight * 2 ** (fractionalBits + 1) + 0.5) <= SUM_LIMIT
+  )
+    fractionalBits++;
+  check(fractionalBits >= 0, 'update.overflow', 'Sums of updates would not fit 32 bits.', {
+    path: 'strategy',
+    expected: `groupSize · clipNorm · maxExamples below 2^31`,
+    received: `${groupSize} · ${clipNorm} · ${maxWeight}`,
+    remedy: 'Lower strategy.clipNorm or strategy.maxExamples.',
+  });
+  return { fractionalBits, clipNorm, maxWeight };
+}
+
+/** This participant's share of the weighted mean. SPEC R-10. */
+export function weightOf(federation: Pick<Federation, 'strategy'>, examples: number): number {
+  const { weighting, maxExamples } = federation.strategy;
+  return weighting === 'uniform' ? 1 : Math.min(examples, maxExamples);
+}
+
+/** Largest magnitude an honest coordinate of this weight can have. */
+export function coordinateLimit(fixedPoint: FixedPoint, weight: number): number {
+  return Math.ceil(fixedPoint.clipNorm * weight * 2 ** fixedPoint.fractionalBits + 0.5);
+}
+
+/**
+ * Rounds to nearest. The error of a weighted mean over a total weight W is at most n / (2 · W · 2^f) per coordinate.
+ * @throws `update.overflow` when a coordinate exceeds the bound the sums rely on.
+ */
+export function quantize(update: ClippedUpdate, fixedPoint: FixedPoint): QuantizedUpdate {
+  check(
+    update.weight >= 1 && update.weight <= fixedPoint.maxWeight,
+    'update.overflow',
+    'The weight of the update is out of range.',
+    {
+      expected: `1 to ${fixedPoint.maxWeight}`,
+      received: String(update.weight),
+    },
+  );
+  const factor = update.weight * 2 ** fixedPoint.fractionalBits;
+  const limit = coordinateLimit(fixedPoint, update.weight);
+  const values = new Int32Array(update.delta.length);
+  for (let i = 0; i < values.length; i++) {
+    const value = Math.round(update.delta[i]! * factor);
+    if (!(value <= limit && value >= -limit)) checkWithin(value, limit);
+    values[i] = value;
+  }
+  return staged<QuantizedUpdate>({ layoutHash: update.layoutHash, values, weight: update.weight });
+}
+
+/**
+ * An owner's check of what came from elsewhere, before it may enter a sum. SPEC R-23.
+ * @throws `update.overflow`, without the value.
+ */
+export function checkSlice(values: Int32Array, weight: number, fixedPoint: FixedPoint): void {
+  check(
+    weight >= 1 && weight <= fixedPoint.maxWeight,
+    'update.overflow',
+    'A slice came with a weight out of range.',
+    {
+      expected: `1 to ${fixedPoint.maxWeight}`,
+      received: String(weight),
+    },
+  );
+  const limit = coordinateLimit(fixedPoint, weight);
+  for (const value of values) {
+    if (value > limit || value < -limit) checkWithin(value, limit);
+  }
+}
+
+function checkWithin(value: number, limit: number): void {
+  check(Math.abs(value) <= limit, 'update.overflow', 'An update is larger than the federation allows.', {
+    expected: `coordinates within ±${limit}`,
+    received: 'a larger one',
+    remedy: 'Its sender does not follow the clipping norm; it is left out of this round.',
+  });
+}

@@ -1,0 +1,9 @@
+export { type ClipReport, clipUpdate } from './clip.ts';
+export {
+  checkSlice,
+  coordinateLimit,
+  type FixedPoint,
+  fixedPointOf,
+  quantize,
+  weightOf,
+} from './fixed-point.ts';

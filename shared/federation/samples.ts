@@ -1,0 +1,55 @@
+import { type Federation, type FederationInput, parseFederation } from './document.ts';
+
+const digits = {
+  kind: 'image',
+  width: 28,
+  height: 28,
+  channels: 1,
+  labels: ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'],
+  sample: 'digits',
+} as const satisfies FederationInput['data'];
+
+/** 101,770 parameters: 784 × 128 + 128, 128 × 10 + 10. */
+const perceptron: FederationInput = {
+  format: 'murmuration/federation',
+  formatVersion: 1,
+  id: 'digits',
+  name: 'Handwritten digits',
+  description: 'Recognizes handwritten digits with a small network of two layers. Quick on any device.',
+  data: digits,
+  model: {
+    layers: [
+      { type: 'flatten' },
+      { type: 'dense', units: 128, activation: 'relu' },
+      { type: 'dense', units: 10 },
+    ],
+    loss: 'softmaxCrossEntropy',
+  },
+  training: { optimizer: { type: 'sgd', learningRate: 0.1 }, batchSize: 20, epochs: 5 },
+  rounds: { maximum: 100 },
+  evaluation: 'sample',
+};
+
+/** 20,490 parameters: 3 × 3 × 1 × 16 + 16, 3 × 3 × 16 × 32 + 32, 7 × 7 × 32 × 10 + 10. */
+const convolutional: FederationInput = {
+  ...perceptron,
+  id: 'digits-cnn',
+  name: 'Handwritten digits, convolutional',
+  description:
+    'Recognizes handwritten digits with two convolutions. More accurate than the small network, and slower to train.',
+  model: {
+    layers: [
+      { type: 'conv2d', filters: 16, kernelSize: 3, activation: 'relu' },
+      { type: 'maxPool2d', poolSize: 2 },
+      { type: 'conv2d', filters: 32, kernelSize: 3, activation: 'relu' },
+      { type: 'maxPool2d', poolSize: 2 },
+      { type: 'flatten' },
+      { type: 'dense', units: 10 },
+    ],
+    loss: 'softmaxCrossEntropy',
+  },
+  training: { optimizer: { type: 'sgd', learningRate: 0.1 }, batchSize: 20, epochs: 2 },
+};
+
+/** What a new server offers before anyone has brought a federation of their own. */
+export const sampleFederations: readonly Federation[] = [perceptron, convolutional].map(parseFederation);

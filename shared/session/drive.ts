@@ -1,0 +1,459 @@
+import { applyFedAvg } from '../aggregate/index.ts';
+import type { FixedPoint } from '../compress/index.ts';
+import { type ErrorRecord, toErrorRecord } from '../errors/index.ts';
+import type { Federation } from '../federation/index.ts';
+import type { NodeId, ParticipantId } from '../identity/index.ts';
+import { SERVER } from '../identity/index.ts';
+import type { CryptoRandom } from '../random/index.ts';
+import type { Transport } from '../transport/port.ts';
+import { joinSlices, type Layout, type Model } from '../update/index.ts';
+import { decodeMessage, encodeMessage, type Message, type RoundRecord } from '../wire/index.ts';
+import { type CoordinatorContext, type CoordinatorState, initialCoordinator } from './coordinator/state.ts';
+import { stepCoordinator } from './coordinator/step.ts';
+import type { Effect, EventContext, SessionEvent, TimerName } from './effects.ts';
+import { createLibrarian } from './librarian.ts';
+import { initialOwner, type OwnerState, stepOwner } from './owner.ts';
+import {
+  initialParticipant,
+  obeys,
+  type ParticipantContext,
+  type ParticipantState,
+} from './participant/state.ts';
+import { stepParticipant } from './participant/step.ts';
+import { protectUpdate } from './pipeline.ts';
+import type { Clock, Store, Trainer, TrainProgress } from './ports.ts';
+import { createPostOffice } from './post-office.ts';
+
+/**
+ * Runs the state machines of one node: queues events, performs effects through the ports, feeds outcomes back. The
+ * machines decide; nothing is decided here.
+ */
+export interface NodeOptions {
+  readonly run: string;
+  readonly federation: Federation;
+  readonly layout: Layout;
+  readonly fixedPoint: FixedPoint;
+  readonly transport: Transport;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: CryptoRandom;
+  /** Set on participants. */
+  readonly participant?: {
+    readonly trainer: Trainer;
+    readonly examples: number;
+    readonly dataset: string;
+    readonly model: Model;
+    readonly electionMs: number;
+  };
+  /** Set on the server, which coordinates from the start. */
+  readonly coordinator?: { readonly term: number; readonly model: Model | undefined };
+  readonly settleMs: number;
+  readonly saveTerm?: (term: number) => Promise<void>;
+  readonly observer?: NodeObserver;
+}
+
+export interface NodeObserver {
+  readonly onState?: (state: NodeState) => void;
+  readonly onNotice?: (notice: {
+    level: 'info' | 'warning' | 'error';
+    text: string;
+    error?: ErrorRecord;
+  }) => void;
+  readonly onProgress?: (progress: TrainProgress) => void;
+  readonly onRecord?: (record: RoundRecord) => void;
+  readonly onModel?: (model: Model) => void;
+  /** Every message handed to the transport or taken from it, for logs and tests. */
+  readonly onMessage?: (direction: 'in' | 'out', peer: NodeId, message: Message) => void;
+}
+
+export interface NodeState {
+  readonly participant: ParticipantState | undefined;
+  readonly owner: OwnerState;
+  readonly coordinator: CoordinatorState | undefined;
+}
+
+export interface SessionNode {
+  readonly state: NodeState;
+  command(command: 'start' | 'pause' | 'resume' | 'leave' | 'stop'): void;
+  /** Ends timers, training and pending sends; the transport is closed by whoever made it. */
+  close(): void;
+}
+
+const ENTROPY_BYTES = 16;
+const COORDINATOR_TIMERS: readonly TimerName[] = [
+  'settle',
+  'train',
+  'exchange',
+  'apply',
+  'evaluation',
+  'retry',
+];
+const ORDERS = new Set<Message['type']>(['welcome', 'invite', 'plan', 'commit', 'abandon', 'finish']);
+
+export function createNode(options: NodeOptions): SessionNode {
+  const { run, federation, layout, fixedPoint, transport, store, clock, observer = {} } = options;
+  const self = transport.self;
+  const participantContext: ParticipantContext | undefined = options.participant && {
+    self: self as ParticipantId,
+    incarnation: transport.incarnation,
+    run,
+    federationRevision: federation.revision,
+    examples: options.participant.examples,
+    vectorLength: layout.length,
+    evaluates: federation.evaluation !== 'none',
+    electionMs: options.participant.electionMs,
+  };
+  const coordinatorContext: CoordinatorContext = {
+    self,
+    run,
+    federationRevision: federation.revision,
+    minParticipants: federation.cohort.minParticipants,
+    groupSize: federation.cohort.groupSize,
+    maximumRounds: federation.rounds.maximum,
+    targetAccuracy: federation.rounds.targetAccuracy,
+    checkpointEvery: federation.rounds.checkpointEvery,
+    ...federation.deadlines,
+    mesh: federation.paths.some((path) => path !== 'server'),
+    serverMayOwn: federation.paths.includes('server'),
+    evaluates: federation.evaluation !== 'none',
+    settleMs: options.settleMs,
+  };
+  const ownerContext = { self, run, vectorLength: layout.length, fixedPoint };
+
+  let participant = options.participant && initialParticipant(options.participant.model);
+  let owner = initialOwner;
+  let coordinator = options.coordinator && serverCoordinator(options.coordinator);
+  let closed = false;
+
+  const queue: SessionEvent[] = [];
+  let draining = false;
+  const timers = new Map<TimerName, () => void>();
+  let training: AbortController | undefined;
+  const office = createPostOffice(transport, clock);
+  const librarian = createLibrarian({
+    run,
+    layout,
+    store,
+    clock,
+    send: (to, message) => send({ type: 'send', to, message }),
+    onRefused: (from, error) => notice('warning', `Refused a model from ${from}.`, error),
+    onRecords: (records) => records.forEach(saveRecord),
+  });
+
+  function enqueue(event: EventBody): void {
+    if (closed) return;
+    const context: EventContext = { atMs: clock.nowMs(), entropy: hex(options.random.bytes(ENTROPY_BYTES)) };
+    queue.push({ ...event, ...context } as SessionEvent);
+    if (draining) return;
+    draining = true;
+    try {
+      for (let next = queue.shift(); next !== undefined && !closed; next = queue.shift()) dispatch(next);
+    } finally {
+      draining = false;
+    }
+    if (!closed) observer.onState?.(node.state);
+  }
+
+  function dispatch(event: SessionEvent): void {
+    if (event.type === 'message' && ORDERS.has(event.message.type) && !isObeyed(event.from, event.message))
+      return;
+    const effects: Effect[] = [];
+    if (participant !== undefined && participantContext !== undefined) {
+      const step = stepParticipant(participant, event, participantContext);
+      participant = step.state;
+      effects.push(...step.effects);
+    }
+    const owned = stepOwner(owner, event, ownerContext);
+    owner = owned.state;
+    effects.push(...owned.effects);
+    if (coordinator !== undefined) {
+      const step = stepCoordinator(coordinator, event, coordinatorContext);
+      coordinator = step.state;
+      effects.push(...step.effects);
+    }
+    for (const effect of effects) perform(effect);
+  }
+
+  /** Orders come from the coordinator that this node obeys; those of an ended term are late, not wrong. */
+  function isObeyed(from: NodeId, message: Message): boolean {
+    if (participant === undefined) return from === self;
+    const term =
+      'attempt' in message ? message.attempt.term : message.type === 'welcome' ? message.term : undefined;
+    if (term === undefined) return from === participant.coordinator || from === SERVER;
+    if (obeys(participant, from, term)) return true;
+    if (term >= participant.term) {
+      const text = `Refused a ${message.type} message from ${from}, who does not coordinate this run.`;
+      notice('warning', text, { code: 'wire.out-of-phase', message: text });
+    }
+    return false;
+  }
+
+  function perform(effect: Effect): void {
+    switch (effect.type) {
+      case 'send':
+        return send(effect);
+      case 'cancel-sends':
+        return office.cancel(effect.tag);
+      case 'timer':
+        timers.get(effect.name)?.();
+        timers.set(
+          effect.name,
+          clock.after(effect.delayMs, () => {
+            timers.delete(effect.name);
+            enqueue({ type: 'timer', name: effect.name });
+          }),
+        );
+        return;
+      case 'cancel-timer':
+        return cancelTimers([effect.name]);
+      case 'train':
+        return void train(effect);
+      case 'cancel-training':
+        training?.abort();
+        training = undefined;
+        return;
+      case 'protect':
+        return void protect(effect);
+      case 'apply':
+        return apply(effect);
+      case 'evaluate':
+        return void evaluate(effect);
+      case 'save-model':
+        librarian.remember(effect.model);
+        observer.onModel?.(effect.model);
+        return guard(
+          'The model could not be stored on this device; it is kept in memory.',
+          store.saveModel(run, effect.model),
+        );
+      case 'save-record':
+        return saveRecord(effect.record);
+      case 'save-term':
+        return guard('The term could not be stored.', options.saveTerm?.(effect.term) ?? Promise.resolve());
+      case 'fetch-model':
+        return void fetchModel(effect);
+      case 'fetch-history':
+        return send({
+          type: 'send',
+          to: effect.from,
+          message: { type: 'historyRequest', run, fromRound: effect.fromRound },
+        });
+      case 'coordinate':
+        cancelTimers(COORDINATOR_TIMERS);
+        coordinator = initialCoordinator(effect.term, effect.model, [self]);
+        for (const [peer, { incarnation }] of transport.peers())
+          enqueue({ type: 'peer-up', peer, incarnation });
+        return;
+      case 'resign':
+        if (participant !== undefined && coordinator !== undefined && coordinator.term < effect.term)
+          coordinator = undefined;
+        return;
+      case 'notice':
+        return notice(effect.level, effect.text, effect.error);
+    }
+  }
+
+  function send({ to, message, tag, receipt }: Extract<Effect, { type: 'send' }>): void {
+    const attempt = 'attempt' in message ? message.attempt : undefined;
+    if (to === self) {
+      enqueue({ type: 'message', from: self, message });
+      if (receipt !== undefined) enqueue({ type: 'delivered', attempt, receipt });
+      return;
+    }
+    observer.onMessage?.('out', to, message);
+    void office.post(to, encodeMessage(message), tag).then((outcome) => {
+      if (receipt === undefined || outcome === 'cancelled') return;
+      enqueue({ type: outcome, attempt, receipt });
+    });
+  }
+
+  async function train({ attempt, base }: Extract<Effect, { type: 'train' }>): Promise<void> {
+    const { trainer } = options.participant!;
+    training?.abort();
+    const controller = new AbortController();
+    training = controller;
+    try {
+      const seed = `${run}/${base.hash}/${self}`;
+      const job = {
+        base,
+        seed,
+        signal: controller.signal,
+        onProgress: (progress: TrainProgress) => observer.onProgress?.(progress),
+      };
+      const result = await trainer.train(job);
+      if (!controller.signal.aborted) enqueue({ type: 'trained', attempt, baseHash: base.hash, result });
+    } catch (thrown) {
+      if (!controller.signal.aborted)
+        enqueue({ type: 'train-failed', attempt: currentAttempt() ?? attempt, error: toErrorRecord(thrown) });
+    }
+  }
+
+  async function protect({ attempt, baseHash, update }: Extract<Effect, { type: 'protect' }>): Promise<void> {
+    try {
+      const { update: masked, report, release } = protectUpdate(update, federation, fixedPoint);
+      const entry = {
+        dataset: options.participant!.dataset,
+        run,
+        round: attempt.round,
+        atMs: clock.nowMs(),
+        event: release,
+      };
+      await store.appendLedger(entry);
+      if (report.clipped)
+        notice(
+          'info',
+          `The update was clipped from norm ${report.norm.toPrecision(3)} to ${fixedPoint.clipNorm}.`,
+        );
+      enqueue({ type: 'protected', attempt, baseHash, update: masked });
+    } catch (thrown) {
+      enqueue({ type: 'train-failed', attempt: currentAttempt() ?? attempt, error: toErrorRecord(thrown) });
+    }
+  }
+
+  function apply({ attempt, tally, base, slices }: Extract<Effect, { type: 'apply' }>): void {
+    try {
+      const values = joinSlices(
+        layout.length,
+        slices.map((slice) => slice.values),
+      );
+      const sum = { values, weight: slices[0]!.weight };
+      const model = applyFedAvg(base, sum, layout, fixedPoint, federation.strategy.serverLearningRate);
+      librarian.remember(model);
+      enqueue({ type: 'applied', attempt, tally, model });
+    } catch (thrown) {
+      enqueue({ type: 'apply-failed', attempt, error: toErrorRecord(thrown) });
+    }
+  }
+
+  async function evaluate({ model, part }: Extract<Effect, { type: 'evaluate' }>): Promise<void> {
+    const { trainer, dataset } = options.participant!;
+    try {
+      if (federation.evaluation === 'local') {
+        const event = { mechanism: 'none', released: 'local-metrics' } as const;
+        await store.appendLedger({ dataset, run, round: model.version, atMs: clock.nowMs(), event });
+      }
+      const counts = await trainer.evaluate({ model, part, signal: lifetime.signal });
+      enqueue({ type: 'evaluated', round: model.version, hash: model.hash, counts });
+    } catch (thrown) {
+      if (!closed)
+        notice('warning', 'The model could not be evaluated on this device.', toErrorRecord(thrown));
+    }
+  }
+
+  async function fetchModel({
+    model: ref,
+    holders,
+  }: Extract<Effect, { type: 'fetch-model' }>): Promise<void> {
+    const model = await librarian.fetch(ref, holders);
+    if (closed) return;
+    if (model === undefined) return enqueue({ type: 'model-unavailable', model: ref });
+    if (participant === undefined) {
+      try {
+        await store.saveModel(run, model);
+        observer.onModel?.(model);
+      } catch (thrown) {
+        return notice(
+          'error',
+          `Version ${model.version} of the model could not be stored.`,
+          toErrorRecord(thrown),
+        );
+      }
+    }
+    enqueue({ type: 'model-fetched', model });
+  }
+
+  function saveRecord(record: RoundRecord): void {
+    observer.onRecord?.(record);
+    guard('The record of a round could not be stored.', store.saveRecord(run, record));
+  }
+
+  function guard(text: string, work: Promise<void>): void {
+    work.catch((thrown: unknown) => notice('error', text, toErrorRecord(thrown)));
+  }
+
+  function notice(level: 'info' | 'warning' | 'error', text: string, error?: ErrorRecord): void {
+    observer.onNotice?.({ level, text, ...(error === undefined ? {} : { error }) });
+  }
+
+  function cancelTimers(names: Iterable<TimerName>): void {
+    for (const name of names) {
+      timers.get(name)?.();
+      timers.delete(name);
+    }
+  }
+
+  function currentAttempt() {
+    return participant?.attempt?.attempt;
+  }
+
+  function receive(from: NodeId, bytes: Uint8Array): void {
+    let message: Message;
+    try {
+      message = decodeMessage(bytes);
+    } catch (thrown) {
+      return notice('warning', `Refused a message from ${from}.`, toErrorRecord(thrown));
+    }
+    if (message.run !== run) return;
+    observer.onMessage?.('in', from, message);
+    enqueue({ type: 'message', from, message });
+    void librarian
+      .receive(from, message)
+      .catch((thrown: unknown) =>
+        notice('error', 'A request for a model could not be answered.', toErrorRecord(thrown)),
+      );
+  }
+
+  const lifetime = new AbortController();
+  const unsubscribe = transport.subscribe((event) => {
+    switch (event.type) {
+      case 'message':
+        return receive(event.from, event.bytes);
+      case 'peer-up':
+        return enqueue({ type: 'peer-up', peer: event.peer, incarnation: event.incarnation });
+      case 'peer-down':
+        return enqueue({ type: 'peer-down', peer: event.peer });
+      case 'refused':
+        return notice('warning', event.error.message, event.error);
+      case 'peer-path':
+        return observer.onState?.(node.state);
+    }
+  });
+
+  const node: SessionNode = {
+    get state() {
+      return { participant, owner, coordinator };
+    },
+    command(command) {
+      if (command === 'start')
+        for (const [peer, { incarnation }] of transport.peers())
+          enqueue({ type: 'peer-up', peer, incarnation });
+      enqueue({ type: 'command', command });
+    },
+    close() {
+      closed = true;
+      unsubscribe();
+      cancelTimers([...timers.keys()]);
+      training?.abort();
+      lifetime.abort();
+      office.close();
+      librarian.close();
+    },
+  };
+  const own = options.participant?.model ?? options.coordinator?.model;
+  if (own !== undefined) librarian.remember(own);
+  return node;
+}
+
+function serverCoordinator({ term, model }: NonNullable<NodeOptions['coordinator']>): CoordinatorState {
+  if (model === undefined) return initialCoordinator(term, undefined, []);
+  return initialCoordinator(term, { version: model.version, hash: model.hash }, [SERVER]);
+}
+
+type EventBody = SessionEvent extends infer E
+  ? E extends SessionEvent
+    ? Omit<E, keyof EventContext>
+    : never
+  : never;
+
+function hex(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}

@@ -1,0 +1,20 @@
+export type { CoordinatorState, FinishReason } from './coordinator/state.ts';
+export {
+  createNode,
+  type NodeObserver,
+  type NodeOptions,
+  type NodeState,
+  type SessionNode,
+} from './drive.ts';
+export type { AttemptPhase, ParticipantState, ParticipantStatus } from './participant/state.ts';
+export { type ProtectedUpdate, protectUpdate } from './pipeline.ts';
+export type {
+  Clock,
+  EvaluateJob,
+  EvaluationCounts,
+  Store,
+  Trainer,
+  TrainJob,
+  TrainProgress,
+  TrainResult,
+} from './ports.ts';

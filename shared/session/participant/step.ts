@@ -1,0 +1,725 @@
+import type { WeightedSlice } from '../../aggregate/index.ts';
+import { type ErrorRecord, MurmurationError } from '../../errors/index.ts';
+import { type NodeId, type ParticipantId, SERVER } from '../../identity/index.ts';
+import { type MaskedUpdate, sliceRange } from '../../update/index.ts';
+import type { AttemptId, Message, MessageOf } from '../../wire/index.ts';
+import {
+  attemptTag,
+  compareAttempts,
+  type Effect,
+  type EventOf,
+  type Receipt,
+  type SessionEvent,
+  type Step,
+  type TimerName,
+} from '../effects.ts';
+import { toInt32 } from '../owner.ts';
+import {
+  type AttemptPhase,
+  type AttemptState,
+  draftOf,
+  obeys,
+  type ParticipantContext,
+  type ParticipantState,
+  refOf,
+} from './state.ts';
+
+/**
+ * The participant: joins a coordinator, trains when invited, hands its slices to their owners, puts the sums
+ * together, and applies them. It accepts orders only from a coordinator it `obeys`. SPEC P-01 to P-40.
+ */
+export function stepParticipant(
+  state: ParticipantState,
+  event: SessionEvent,
+  context: ParticipantContext,
+): Step<ParticipantState> {
+  if (state.status.name === 'left') return { state, effects: [] };
+  const turn = new Turn(draftOf(state), event, context);
+  turn.take();
+  return { state: turn.draft, effects: turn.effects };
+}
+
+/** A join that was not delivered is tried again after this long. */
+const JOIN_RETRY_MS = 1000;
+const VOTE_MS = 2000;
+/** Added to the sum of a round's deadlines before silence counts as the coordinator's death. */
+const SILENCE_GRACE_MS = 5000;
+
+/** One step under way: changes a private copy of the state and gathers effects; nothing outlives it. */
+class Turn {
+  readonly draft: ParticipantState;
+  readonly effects: Effect[] = [];
+  private readonly event: SessionEvent;
+  private readonly context: ParticipantContext;
+
+  constructor(draft: ParticipantState, event: SessionEvent, context: ParticipantContext) {
+    this.draft = draft;
+    this.event = event;
+    this.context = context;
+  }
+
+  take(): void {
+    const { event } = this;
+    switch (event.type) {
+      case 'command':
+        return this.onCommand(event.command);
+      case 'peer-up':
+        return this.onUp(event.peer, event.incarnation);
+      case 'peer-down':
+        return this.onDown(event.peer);
+      case 'message':
+        return this.onMessage(event.from, event.message);
+      case 'timer':
+        return this.onTimer(event.name);
+      case 'delivered':
+      case 'undelivered':
+        return this.onOutcome(event);
+      case 'trained':
+        return this.onTrained(event);
+      case 'train-failed':
+        return this.onTrainFailed(event);
+      case 'protected':
+        return this.onProtected(event);
+      case 'applied':
+        return this.onApplied(event);
+      case 'apply-failed':
+        return this.onApplyFailed(event);
+      case 'evaluated':
+        return this.onEvaluated(event);
+      case 'model-fetched':
+        return this.onModelFetched(event);
+      case 'model-unavailable':
+        return this.onModelUnavailable(event);
+    }
+  }
+
+  // ---- joining, pausing, leaving -----------------------------------------------------------------------------
+
+  private onCommand(command: EventOf<'command'>['command']): void {
+    const { draft } = this;
+    switch (command) {
+      case 'start':
+        if (draft.status.name !== 'idle') return;
+        draft.status = { name: 'connecting' };
+        return this.join();
+      case 'pause':
+        if (draft.status.name !== 'joined' && draft.status.name !== 'connecting') return;
+        draft.status = { name: 'paused' };
+        this.endAttempt();
+        return this.join();
+      case 'resume':
+        if (draft.status.name !== 'paused') return;
+        draft.status = { name: 'connecting' };
+        return this.join();
+      case 'leave':
+      case 'stop':
+        if (draft.coordinator !== undefined)
+          this.send(draft.coordinator, { type: 'leave', run: this.context.run });
+        this.endAttempt();
+        this.effects.push({ type: 'resign', term: draft.term + 1 });
+        draft.status = { name: 'left' };
+        return;
+    }
+  }
+
+  /** Tells the coordinator, the server for preference, that we are here and what we hold. */
+  private join(): void {
+    const { draft, context } = this;
+    if (draft.status.name === 'idle') return;
+    const to = draft.peers.has(SERVER) ? SERVER : draft.coordinator;
+    if (to === undefined) return this.timer('election', this.electionDelayMs());
+    const message = {
+      type: 'join' as const,
+      run: context.run,
+      incarnation: context.incarnation,
+      model: draft.model === undefined ? null : refOf(draft.model),
+      term: draft.term,
+      examples: context.examples,
+      paused: draft.status.name === 'paused',
+    };
+    this.send(to, message, { kind: 'join' });
+  }
+
+  private onUp(peer: NodeId, incarnation: number): void {
+    const { draft } = this;
+    draft.peers.set(peer, incarnation);
+    if (peer === SERVER || peer === draft.coordinator) this.join();
+  }
+
+  private onDown(peer: NodeId): void {
+    const { draft } = this;
+    draft.peers.delete(peer);
+    if (peer !== draft.coordinator && peer !== SERVER) return;
+    if (draft.coordinator === peer) draft.coordinator = undefined;
+    if (draft.coordinator === undefined) this.timer('election', this.electionDelayMs());
+  }
+
+  // ---- orders from the coordinator ---------------------------------------------------------------------------
+
+  private onMessage(from: NodeId, message: Message): void {
+    switch (message.type) {
+      case 'welcome':
+        return this.onWelcome(from, message);
+      case 'invite':
+        return this.onInvite(from, message);
+      case 'plan':
+        return this.onPlan(from, message);
+      case 'commit':
+        return this.onCommit(message);
+      case 'abandon':
+        return this.onAbandon(message);
+      case 'finish':
+        return this.onFinish(message);
+      case 'sum':
+        return this.onSum(from, message);
+      case 'voteRequest':
+        return this.onVoteRequest(from as ParticipantId, message);
+      case 'vote':
+        return this.onVote(from as ParticipantId, message);
+    }
+  }
+
+  /** Takes `from` as coordinator of this term; whoever coordinated an earlier one here, ends. */
+  private follow(from: NodeId, term: number): void {
+    const { draft } = this;
+    if (draft.coordinator !== from || draft.term !== term) this.effects.push({ type: 'resign', term });
+    draft.coordinator = from;
+    draft.term = term;
+    draft.election = undefined;
+    this.effects.push({ type: 'cancel-timer', name: 'election' }, { type: 'cancel-timer', name: 'vote' });
+  }
+
+  private onWelcome(from: NodeId, message: MessageOf<'welcome'>): void {
+    const { draft } = this;
+    if (!obeys(draft, from, message.term)) return;
+    const unasked = from !== SERVER && (draft.coordinator !== from || draft.term !== message.term);
+    this.follow(from, message.term);
+    if (unasked) this.join();
+    if (draft.status.name === 'connecting') draft.status = { name: 'joined' };
+    this.timer('silence', 60_000);
+    if (message.model !== null && message.model.version > (draft.model?.version ?? -1))
+      this.fetch(message.model, message.holders);
+  }
+
+  private onInvite(from: NodeId, message: MessageOf<'invite'>): void {
+    const { draft, context } = this;
+    const { attempt } = message;
+    if (!obeys(draft, from, attempt.term)) return;
+    if (draft.attempt !== undefined && compareAttempts(attempt, draft.attempt.attempt) <= 0) return;
+    this.follow(from, attempt.term);
+    if (!message.plan.cohort.includes(context.self)) return;
+    if (draft.status.name === 'paused' || draft.status.name === 'finished') return;
+    if (message.federationRevision !== context.federationRevision) {
+      return this.refuse(
+        attempt,
+        'round.refused',
+        'The federation changed since this participant agreed to it.',
+      );
+    }
+    const wasTraining =
+      draft.attempt?.phase.name === 'training' && draft.attempt.base.hash === message.base.hash;
+    this.endAttempt(wasTraining);
+    draft.status = { name: 'joined' };
+    draft.electorate = message.plan.cohort;
+    const early = draft.earlyPlan;
+    const overtaken =
+      early !== undefined &&
+      compareAttempts(early.attempt, attempt) === 0 &&
+      early.plan.revision > message.plan.revision;
+    draft.earlyPlan = undefined;
+    const deadlineMs = message.trainMs + message.exchangeMs + message.applyMs;
+    draft.attempt = {
+      attempt,
+      base: message.base,
+      holders: message.holders,
+      deadlineMs,
+      applyMs: message.applyMs,
+      plan: overtaken ? early.plan : message.plan,
+      phase: { name: 'fetching' },
+      update: undefined,
+      slices: new Map(),
+      reported: -1,
+      sums: new Map(),
+      formerOwners: new Map(),
+    };
+    this.timer('silence', deadlineMs + SILENCE_GRACE_MS);
+    if (draft.candidate?.hash === message.base.hash) this.adopt(draft.candidate);
+    if (draft.model?.hash !== message.base.hash) {
+      this.effects.push({ type: 'cancel-training' });
+      return this.fetch(message.base, message.holders);
+    }
+    if (wasTraining) {
+      // The same model under another coordinator: the training under way serves it.
+      this.phase({ name: 'training' });
+      return;
+    }
+    this.train();
+  }
+
+  private train(): void {
+    const { draft } = this;
+    const round = draft.attempt!;
+    if (draft.cached?.baseHash === round.base.hash) return this.exchange(draft.cached.update);
+    this.phase({ name: 'training' });
+    this.effects.push(
+      { type: 'cancel-training' },
+      { type: 'train', attempt: round.attempt, base: draft.model! },
+    );
+  }
+
+  private onPlan(from: NodeId, message: MessageOf<'plan'>): void {
+    const { draft } = this;
+    if (!obeys(draft, from, message.attempt.term)) return;
+    const round = draft.attempt;
+    const order = round === undefined ? 1 : compareAttempts(message.attempt, round.attempt);
+    if (order > 0) draft.earlyPlan = message;
+    if (order !== 0 || message.plan.revision <= round!.plan.revision) return;
+    const before = round!.plan;
+    rememberOwners(round!, message.plan.owners);
+    round!.plan = message.plan;
+    if (message.plan.tally > before.tally) {
+      this.timer('collect', collectDelayMs(round!));
+      const { phase } = round!;
+      if (phase.name === 'applied' || phase.name === 'applying') {
+        draft.candidate = undefined;
+        this.phase(
+          round!.update === undefined ? { name: 'watching' } : { name: 'exchanging', update: round!.update },
+        );
+      }
+    }
+    this.sendSlices();
+    this.collect();
+  }
+
+  private onCommit(message: MessageOf<'commit'>): void {
+    const { draft } = this;
+    const { record } = message;
+    this.effects.push({ type: 'save-record', record });
+    if (record.round < (draft.model?.version ?? 0)) return;
+    const round = draft.attempt;
+    if (round !== undefined && compareAttempts(record, round.attempt) === 0) this.endAttempt();
+    if (draft.candidate?.hash === record.hash) this.adopt(draft.candidate);
+    if (draft.model?.hash === record.hash) return;
+    if (draft.candidate?.version === record.round) {
+      this.notice(
+        'error',
+        'This device computed another model than the rest; it fetches the common one.',
+        'round.diverged',
+      );
+      draft.candidate = undefined;
+    }
+    this.fetch({ version: record.round, hash: record.hash }, message.holders);
+  }
+
+  private onAbandon(message: MessageOf<'abandon'>): void {
+    const round = this.draft.attempt;
+    if (round === undefined || compareAttempts(message.attempt, round.attempt) !== 0) return;
+    this.notice('warning', `Round ${message.attempt.round} was abandoned: ${message.reason}`);
+    // Training goes on: the next attempt most likely starts from the same model and takes its result.
+    if (round.phase.name === 'training') return;
+    this.endAttempt();
+  }
+
+  private onFinish(message: MessageOf<'finish'>): void {
+    const { draft } = this;
+    this.endAttempt();
+    draft.status = { name: 'finished', reason: message.reason };
+    this.effects.push({ type: 'cancel-timer', name: 'silence' });
+    if (draft.candidate?.hash === message.model.hash) this.adopt(draft.candidate);
+    if (draft.model?.hash !== message.model.hash)
+      this.fetch(message.model, draft.coordinator === undefined ? [] : [draft.coordinator]);
+  }
+
+  private adopt(model: NonNullable<ParticipantState['model']>): void {
+    this.draft.model = model;
+    this.draft.candidate = undefined;
+    if (this.draft.cached?.baseHash !== model.hash) this.draft.cached = undefined;
+    this.effects.push({ type: 'save-model', model });
+  }
+
+  // ---- the round ---------------------------------------------------------------------------------------------
+
+  private onModelFetched({ model }: EventOf<'model-fetched'>): void {
+    const { draft } = this;
+    const wanted = draft.attempt?.phase.name === 'fetching' && draft.attempt.base.hash === model.hash;
+    if (!wanted && model.version <= (draft.model?.version ?? -1)) return;
+    this.adopt(model);
+    if (wanted) this.train();
+  }
+
+  private onModelUnavailable({ model }: EventOf<'model-unavailable'>): void {
+    const round = this.draft.attempt;
+    if (round?.phase.name !== 'fetching' || round.base.hash !== model.hash) return;
+    this.refuse(
+      round.attempt,
+      'model.unavailable',
+      'No holder delivered the model that the round starts from.',
+    );
+    this.phase({ name: 'watching' });
+  }
+
+  private onTrained({ baseHash, result }: EventOf<'trained'>): void {
+    const round = this.draft.attempt;
+    if (round?.phase.name !== 'training' || round.base.hash !== baseHash) return;
+    this.phase({ name: 'protecting' });
+    this.effects.push({ type: 'protect', attempt: round.attempt, baseHash, update: result.update });
+  }
+
+  private onTrainFailed({ attempt, error }: EventOf<'train-failed'>): void {
+    const round = this.draft.attempt;
+    if (round === undefined || compareAttempts(attempt, round.attempt) !== 0) return;
+    if (round.phase.name !== 'training' && round.phase.name !== 'protecting') return;
+    this.notice('error', error.message, error);
+    this.refuse(round.attempt, error.code, error.message);
+    this.phase({ name: 'watching' });
+  }
+
+  private onProtected({ baseHash, update }: EventOf<'protected'>): void {
+    const round = this.draft.attempt;
+    this.draft.cached = { baseHash, update };
+    if (round?.phase.name !== 'protecting' || round.base.hash !== baseHash) return;
+    this.exchange(update);
+  }
+
+  private exchange(update: MaskedUpdate): void {
+    const round = this.draft.attempt!;
+    round.update = update;
+    this.phase({ name: 'exchanging', update });
+    this.reply({ type: 'trained', run: this.context.run, attempt: round.attempt });
+    this.sendSlices();
+    this.collect();
+  }
+
+  /** Sends every slice that its present owner does not have yet. */
+  private sendSlices(): void {
+    const round = this.draft.attempt;
+    if (round?.update === undefined) return;
+    const { values, weight } = round.update;
+    round.plan.owners.forEach((owner, slice) => {
+      if (round.slices.get(slice)?.owner === owner) return;
+      round.slices.set(slice, { owner, outcome: 'sending' });
+      const { start, end } = sliceRange(values.length, round.plan.owners.length, slice);
+      const bytes = new Uint8Array(values.buffer, values.byteOffset + start * 4, (end - start) * 4);
+      this.send(
+        owner,
+        {
+          type: 'slice',
+          run: this.context.run,
+          attempt: round.attempt,
+          slice,
+          count: round.plan.owners.length,
+          weight,
+          values: bytes,
+        },
+        { kind: 'slice', slice, owner },
+      );
+    });
+    this.reportUploaded();
+  }
+
+  private onOutcome({ type, attempt, receipt }: EventOf<'delivered'> | EventOf<'undelivered'>): void {
+    if (receipt.kind === 'join') {
+      if (type === 'undelivered') this.timer('join', JOIN_RETRY_MS);
+      return;
+    }
+    const round = this.draft.attempt;
+    if (round === undefined || attempt === undefined || compareAttempts(attempt, round.attempt) !== 0) return;
+    if (round.slices.get(receipt.slice)?.owner !== receipt.owner) return;
+    round.slices.set(receipt.slice, {
+      owner: receipt.owner,
+      outcome: type === 'delivered' ? 'delivered' : 'undeliverable',
+    });
+    this.reportUploaded();
+  }
+
+  private reportUploaded(): void {
+    const round = this.draft.attempt!;
+    const outcomes = [...round.slices];
+    if (round.update === undefined || outcomes.length < round.plan.owners.length) return;
+    if (outcomes.some(([, { outcome }]) => outcome === 'sending') || round.reported >= round.plan.revision)
+      return;
+    round.reported = round.plan.revision;
+    const undeliverable = outcomes
+      .filter(([, { outcome }]) => outcome === 'undeliverable')
+      .map(([slice]) => slice);
+    this.reply({
+      type: 'uploaded',
+      run: this.context.run,
+      attempt: round.attempt,
+      revision: round.plan.revision,
+      undeliverable,
+    });
+  }
+
+  private onSum(from: NodeId, message: MessageOf<'sum'>): void {
+    const round = this.draft.attempt;
+    // A sum of an ended attempt is what a slow network does, not an offence.
+    if (round === undefined || compareAttempts(message.attempt, round.attempt) !== 0) return;
+    if (from !== SERVER && !round.plan.cohort.includes(from)) return;
+    if (message.slice >= round.plan.owners.length)
+      return this.notice('warning', 'A sum came for a slice that does not exist.', 'wire.malformed');
+    try {
+      const { start, end } = sliceRange(this.context.vectorLength, round.plan.owners.length, message.slice);
+      const sum = { values: toInt32(message.values, end - start), weight: message.weight };
+      round.sums.set(sumKey(message.slice, message.tally, from), sum);
+    } catch (thrown) {
+      return this.notice(
+        'warning',
+        `Refused a sum from ${from}.`,
+        thrown instanceof MurmurationError ? thrown.toRecord() : undefined,
+      );
+    }
+    this.collect();
+  }
+
+  /** With the sums of all slices of the present tally, each from its owner, the new model can be computed. */
+  private collect(): void {
+    const { draft } = this;
+    const round = draft.attempt;
+    if (round === undefined || round.plan.survivors === null || draft.model?.hash !== round.base.hash) return;
+    if (round.phase.name !== 'exchanging' && round.phase.name !== 'watching') return;
+    const slices = round.plan.owners.map((owner, slice) => this.sumFrom(round, slice, owner));
+    if (!slices.every((slice) => slice !== undefined)) return;
+    if (slices.some(({ weight }) => weight !== slices[0]!.weight)) {
+      this.notice(
+        'error',
+        'Owners added up different survivors; their sums do not fit together.',
+        'round.diverged',
+      );
+      round.sums.clear();
+      return;
+    }
+    this.phase({ name: 'applying' });
+    this.effects.push({ type: 'cancel-timer', name: 'collect' });
+    this.effects.push({
+      type: 'apply',
+      attempt: round.attempt,
+      tally: round.plan.tally,
+      base: draft.model,
+      slices,
+    });
+  }
+
+  /** A sum counts when it came from whoever owns the slice now, or did at an earlier revision. SPEC P-24. */
+  private sumFrom(round: AttemptState, slice: number, owner: NodeId): WeightedSlice | undefined {
+    for (const from of [owner, ...(round.formerOwners.get(slice) ?? [])]) {
+      const sum = round.sums.get(sumKey(slice, round.plan.tally, from));
+      if (sum !== undefined) return sum;
+    }
+    return undefined;
+  }
+
+  private onApplied({ attempt, tally, model }: EventOf<'applied'>): void {
+    const { draft, context } = this;
+    const round = draft.attempt;
+    if (round === undefined || compareAttempts(attempt, round.attempt) !== 0) return;
+    if (round.phase.name !== 'applying' || round.plan.tally !== tally) return;
+    draft.candidate = model;
+    this.phase({ name: 'applied', hash: model.hash });
+    this.reply({ type: 'applied', run: context.run, attempt, hash: model.hash });
+    const index = round.plan.survivors!.indexOf(context.self);
+    if (context.evaluates && index >= 0)
+      this.effects.push({ type: 'evaluate', model, part: { index, count: round.plan.survivors!.length } });
+  }
+
+  private onApplyFailed({ attempt, error }: EventOf<'apply-failed'>): void {
+    const round = this.draft.attempt;
+    if (round === undefined || compareAttempts(attempt, round.attempt) !== 0) return;
+    this.notice('error', error.message, error);
+    this.phase({ name: 'watching' });
+    round.sums.clear();
+  }
+
+  private onEvaluated({ round, hash, counts }: EventOf<'evaluated'>): void {
+    if (this.draft.coordinator === undefined) return;
+    this.send(this.draft.coordinator, { type: 'evaluated', run: this.context.run, round, hash, counts });
+  }
+
+  // ---- without the server ------------------------------------------------------------------------------------
+
+  /** Lower ids stand first, so that most elections have one candidate. SPEC P-31. */
+  private electionDelayMs(): number {
+    const { draft, context } = this;
+    const rank = [...draft.peers.keys()].filter((id) => id !== SERVER && id < context.self).length;
+    return context.electionMs * (1 + rank / 2);
+  }
+
+  private stand(): void {
+    const { draft, context } = this;
+    if (draft.peers.has(SERVER)) return this.join();
+    if (draft.coordinator !== undefined || draft.model === undefined) return;
+    if (draft.status.name !== 'joined' && draft.status.name !== 'connecting') return;
+    this.timer('election', this.electionDelayMs() * 2);
+    if (!this.isMajority([...draft.peers.keys(), context.self])) return;
+    const term = draft.term + 1;
+    draft.term = term;
+    draft.votedFor = { term, candidate: context.self };
+    draft.election = { term, votes: new Set([context.self]) };
+    for (const peer of draft.peers.keys())
+      this.send(peer, { type: 'voteRequest', run: context.run, term, model: refOf(draft.model) });
+    this.timer('vote', VOTE_MS);
+  }
+
+  private onVoteRequest(from: ParticipantId, message: MessageOf<'voteRequest'>): void {
+    const { draft, context } = this;
+    const later =
+      message.term > draft.term ||
+      (draft.votedFor?.term === message.term && draft.votedFor.candidate === from);
+    const leaderless =
+      !draft.peers.has(SERVER) && (draft.coordinator === undefined || draft.coordinator === from);
+    const granted = later && leaderless && message.model.version >= (draft.model?.version ?? 0);
+    if (granted) {
+      draft.term = message.term;
+      draft.votedFor = { term: message.term, candidate: from };
+      draft.election = undefined;
+      this.timer('election', this.electionDelayMs() * 2);
+    }
+    this.send(from, { type: 'vote', run: context.run, term: granted ? message.term : draft.term, granted });
+  }
+
+  private onVote(from: ParticipantId, message: MessageOf<'vote'>): void {
+    const { draft, context } = this;
+    const { election } = draft;
+    if (election === undefined) return;
+    if (!message.granted || message.term !== election.term) {
+      if (message.term > draft.term) draft.term = message.term;
+      return;
+    }
+    const votes = new Set(election.votes).add(from);
+    draft.election = { term: election.term, votes };
+    if (!this.isMajority([...votes]) || draft.peers.has(SERVER)) return;
+    draft.election = undefined;
+    draft.coordinator = context.self;
+    this.effects.push(
+      { type: 'cancel-timer', name: 'vote' },
+      { type: 'cancel-timer', name: 'election' },
+      { type: 'coordinate', term: election.term, model: refOf(draft.model!) },
+    );
+    this.notice('info', 'The server is away: this device paces the rounds until it is back.');
+    this.join();
+  }
+
+  /** More than half of the latest cohort: two halves of a split group cannot both go on. */
+  private isMajority(ids: readonly NodeId[]): boolean {
+    const { electorate } = this.draft;
+    return (
+      electorate.length > 0 && electorate.filter((id) => ids.includes(id)).length * 2 > electorate.length
+    );
+  }
+
+  // ---- timers and small things -------------------------------------------------------------------------------
+
+  private onTimer(name: EventOf<'timer'>['name']): void {
+    const { draft } = this;
+    const round = draft.attempt;
+    switch (name) {
+      case 'join':
+        return this.join();
+      case 'election':
+        return this.stand();
+      case 'vote':
+        draft.election = undefined;
+        return;
+      case 'silence':
+        // The coordinator forgot us, or we it: say again that we are here.
+        this.endAttempt();
+        this.timer('silence', 60_000);
+        return this.join();
+      case 'collect': {
+        if (
+          round?.plan.survivors == null ||
+          round.phase.name === 'applied' ||
+          round.phase.name === 'applying'
+        )
+          return;
+        const missing = round.plan.owners.flatMap((owner, slice) =>
+          this.sumFrom(round, slice, owner) === undefined ? [slice] : [],
+        );
+        if (missing.length > 0)
+          this.reply({
+            type: 'missing',
+            run: this.context.run,
+            attempt: round.attempt,
+            tally: round.plan.tally,
+            slices: missing,
+          });
+        this.timer('collect', collectDelayMs(round));
+      }
+    }
+  }
+
+  private fetch(model: MessageOf<'invite'>['base'], holders: readonly NodeId[]): void {
+    const others = holders.filter((id) => id !== this.context.self);
+    this.effects.push({ type: 'fetch-model', model, holders: others });
+  }
+
+  private refuse(attempt: AttemptId, code: string, reason: string): void {
+    this.reply({
+      type: 'refuse',
+      run: this.context.run,
+      attempt,
+      code: code.slice(0, 64),
+      reason: reason.slice(0, 500),
+    });
+  }
+
+  private endAttempt(keepTraining = false): void {
+    const { draft } = this;
+    if (draft.attempt === undefined) return;
+    if (draft.attempt.phase.name === 'training' && !keepTraining)
+      this.effects.push({ type: 'cancel-training' });
+    this.effects.push(
+      { type: 'cancel-sends', tag: attemptTag(draft.attempt.attempt) },
+      { type: 'cancel-timer', name: 'collect' },
+    );
+    draft.attempt = undefined;
+  }
+
+  private phase(phase: AttemptPhase): void {
+    this.draft.attempt = { ...this.draft.attempt!, phase };
+  }
+
+  private reply(message: Message): void {
+    if (this.draft.coordinator !== undefined) this.send(this.draft.coordinator, message);
+  }
+
+  private send(to: NodeId, message: Message, receipt?: Receipt): void {
+    const tag = 'attempt' in message ? attemptTag(message.attempt) : undefined;
+    this.effects.push({
+      type: 'send',
+      to,
+      message,
+      ...(tag === undefined ? {} : { tag }),
+      ...(receipt === undefined ? {} : { receipt }),
+    });
+  }
+
+  private timer(name: TimerName, delayMs: number): void {
+    this.effects.push({ type: 'timer', name, delayMs });
+  }
+
+  private notice(
+    level: 'info' | 'warning' | 'error',
+    text: string,
+    error?: ErrorRecord | ErrorRecord['code'],
+  ): void {
+    const record = typeof error === 'string' ? { code: error, message: text } : error;
+    this.effects.push({ type: 'notice', level, text, ...(record === undefined ? {} : { error: record }) });
+  }
+}
+
+function sumKey(slice: number, tally: number, from: NodeId): string {
+  return `${slice}@${tally}@${from}`;
+}
+
+function rememberOwners(round: AttemptState, next: readonly NodeId[]): void {
+  round.plan.owners.forEach((owner, slice) => {
+    if (next[slice] !== owner)
+      round.formerOwners.set(slice, [...(round.formerOwners.get(slice) ?? []), owner]);
+  });
+}
+
+/** A third of the time the round allows for applying: leaves room to ask another owner, twice. */
+function collectDelayMs({ applyMs }: AttemptState): number {
+  return applyMs / 3;
+}

@@ -1,0 +1,183 @@
+import type { NodeId } from '../identity/index.ts';
+import type { SeededRandom } from '../random/index.ts';
+import type { Clock } from '../session/ports.ts';
+import type { PeerStatus, SendOutcome, Transport, TransportEvent } from '../transport/port.ts';
+
+/** How badly an in-memory network behaves. */
+export interface NetworkFaults {
+  readonly minDelayMs: number;
+  readonly maxDelayMs: number;
+  /** Share of messages that vanish; their senders learn of it by time-out. */
+  readonly lossRate: number;
+  /** Share of acknowledgements that vanish: the message arrived, and its sender does not know. */
+  readonly acknowledgementLossRate: number;
+  /** True: messages of one pair may overtake each other. */
+  readonly reorder: boolean;
+  /** How long a break goes unnoticed. */
+  readonly detectMs: number;
+}
+
+export const PERFECT: NetworkFaults = {
+  minDelayMs: 1,
+  maxDelayMs: 1,
+  lossRate: 0,
+  acknowledgementLossRate: 0,
+  reorder: false,
+  detectMs: 1,
+};
+
+/** Transports between nodes of one process, with delay, loss, reorder and partition at will. */
+export interface MemoryNetwork {
+  connect(id: NodeId, incarnation: number): Transport;
+  /** Ends a node without a goodbye, as a closed tab or a killed server does. */
+  kill(id: NodeId): void;
+  /** Cuts or mends the way between two nodes. */
+  setLink(a: NodeId, b: NodeId, up: boolean): void;
+  setFaults(faults: NetworkFaults): void;
+}
+
+interface Port {
+  readonly id: NodeId;
+  readonly incarnation: number;
+  readonly listeners: Set<(event: TransportEvent) => void>;
+  /** Whom this node believes to be up. */
+  readonly peers: Map<NodeId, { incarnation: number; bytesSent: number; bytesReceived: number }>;
+  alive: boolean;
+}
+
+export function createMemoryNetwork(
+  clock: Clock,
+  random: SeededRandom,
+  initial: NetworkFaults = PERFECT,
+): MemoryNetwork {
+  const ports = new Map<NodeId, Port>();
+  const cut = new Set<string>();
+  const lastArrival = new Map<string, number>();
+  let faults = initial;
+
+  const pair = (a: NodeId, b: NodeId) => (a < b ? `${a}|${b}` : `${b}|${a}`);
+  const linked = (a: Port, b: Port) => a.alive && b.alive && !cut.has(pair(a.id, b.id));
+  const delay = () => faults.minDelayMs + random.uniform() * (faults.maxDelayMs - faults.minDelayMs);
+  const emit = (port: Port, event: TransportEvent) => {
+    if (port.alive) for (const listener of [...port.listeners]) listener(event);
+  };
+
+  /** Lets `port` notice, after a while, what became of its way to `peer`. */
+  function review(port: Port, peer: NodeId, reason: 'left' | 'lost', afterMs: number): void {
+    clock.after(afterMs, () => {
+      if (!port.alive) return;
+      const other = ports.get(peer);
+      const up = other !== undefined && linked(port, other);
+      const known = port.peers.get(peer);
+      if (known !== undefined && (!up || known.incarnation !== other.incarnation)) {
+        port.peers.delete(peer);
+        emit(port, { type: 'peer-down', peer, reason });
+      }
+      if (up && !port.peers.has(peer)) {
+        port.peers.set(peer, { incarnation: other.incarnation, bytesSent: 0, bytesReceived: 0 });
+        emit(port, { type: 'peer-up', peer, path: 'direct', incarnation: other.incarnation });
+      }
+    });
+  }
+
+  function reviewAll(id: NodeId, reason: 'left' | 'lost', afterMs: number): void {
+    const own = ports.get(id);
+    for (const other of ports.values()) {
+      if (other.id === id) continue;
+      review(other, id, reason, afterMs);
+      if (own?.alive) review(own, other.id, reason, afterMs);
+    }
+  }
+
+  function send(
+    from: Port,
+    to: NodeId,
+    bytes: Uint8Array<ArrayBuffer>,
+    signal: AbortSignal | undefined,
+    timeoutMs: number,
+  ): Promise<SendOutcome> {
+    return new Promise((resolve) => {
+      const end = (outcome: SendOutcome): void => {
+        signal?.removeEventListener('abort', abort);
+        resolve(outcome);
+      };
+      const abort = () => end({ kind: 'aborted' });
+      const settle = (outcome: SendOutcome, afterMs: number): void => {
+        clock.after(afterMs, () => end(outcome));
+      };
+      if (signal?.aborted) return abort();
+      signal?.addEventListener('abort', abort, { once: true });
+      const target = ports.get(to);
+      const status = from.peers.get(to);
+      if (target === undefined || status === undefined) return settle({ kind: 'unreachable' }, 1);
+      status.bytesSent += bytes.byteLength;
+      const lost = random.uniform() < faults.lossRate;
+      const acknowledgementLost = random.uniform() < faults.acknowledgementLossRate;
+      const copy = bytes.slice();
+      let arrival = clock.nowMs() + delay();
+      if (!faults.reorder) {
+        const key = `${from.id}>${to}`;
+        arrival = Math.max(arrival, lastArrival.get(key) ?? 0);
+        lastArrival.set(key, arrival);
+      }
+      clock.after(arrival - clock.nowMs(), () => {
+        const reached =
+          linked(from, target) &&
+          ports.get(to) === target &&
+          target.peers.get(from.id)?.incarnation === from.incarnation;
+        if (lost || !reached) return settle({ kind: 'timed-out' }, timeoutMs);
+        target.peers.get(from.id)!.bytesReceived += copy.byteLength;
+        if (acknowledgementLost) settle({ kind: 'timed-out' }, timeoutMs);
+        else settle({ kind: 'delivered', path: 'direct' }, delay());
+        emit(target, { type: 'message', from: from.id, bytes: copy });
+      });
+    });
+  }
+
+  return {
+    connect(id, incarnation) {
+      const port: Port = { id, incarnation, listeners: new Set(), peers: new Map(), alive: true };
+      ports.set(id, port);
+      reviewAll(id, 'lost', delay());
+      return {
+        self: id,
+        incarnation,
+        send: (to, bytes, options = {}) => send(port, to, bytes, options.signal, options.timeoutMs ?? 30_000),
+        subscribe(listener) {
+          port.listeners.add(listener);
+          return () => port.listeners.delete(listener);
+        },
+        peers: () =>
+          new Map(
+            [...port.peers].map(([peer, status]): [NodeId, PeerStatus] => [
+              peer,
+              { path: 'direct', ...status },
+            ]),
+          ),
+        async close() {
+          port.alive = false;
+          reviewAll(id, 'left', 1);
+        },
+      };
+    },
+    kill(id) {
+      const port = ports.get(id);
+      if (port !== undefined) port.alive = false;
+      reviewAll(id, 'lost', faults.detectMs);
+    },
+    setLink(a, b, up) {
+      if (up) cut.delete(pair(a, b));
+      else cut.add(pair(a, b));
+      for (const [own, other] of [
+        [a, b],
+        [b, a],
+      ] as const) {
+        const port = ports.get(own);
+        if (port !== undefined) review(port, other, 'lost', up ? delay() : faults.detectMs);
+      }
+    },
+    setFaults(next) {
+      faults = next;
+    },
+  };
+}

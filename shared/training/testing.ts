@@ -1,0 +1,54 @@
+import { env, setBackend } from '@tensorflow/tfjs-core';
+import '@tensorflow/tfjs-backend-cpu';
+import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
+import { type Federation, type FederationInput, parseFederation } from '../federation/index.ts';
+import { registerMissingWasmKernels } from './kernels/index.ts';
+
+/** Sets up a backend in Node, for tests of this folder. */
+export async function useBackend(name: 'cpu' | 'wasm'): Promise<void> {
+  if (name === 'wasm') {
+    registerMissingWasmKernels();
+    const { url } = import.meta as unknown as { url: string };
+    const root = decodeURIComponent(url.replace(/^file:\/\//, '')).replace(/shared\/training\/.*$/, '');
+    setWasmPaths(`${root}node_modules/@tensorflow/tfjs-backend-wasm/dist/`);
+    env().set('WASM_HAS_MULTITHREAD_SUPPORT', false);
+  }
+  if (!(await setBackend(name))) throw new Error(`The ${name} backend did not start.`);
+}
+
+/** A federation on 28 × 28 digits, or on other data, with the model at hand. */
+export function federationWith(
+  layers: FederationInput['model']['layers'],
+  data: FederationInput['data'] = {
+    kind: 'image',
+    width: 28,
+    height: 28,
+    channels: 1,
+    labels: [...'0123456789'],
+  },
+): Federation {
+  const isValue = data.kind !== 'image' && data.target?.type !== 'class';
+  return parseFederation({
+    format: 'murmuration/federation',
+    formatVersion: 1,
+    id: 'test',
+    name: 'Test',
+    data,
+    model: { layers, loss: isValue ? 'meanSquaredError' : 'softmaxCrossEntropy' },
+  });
+}
+
+export const MLP_LAYERS: FederationInput['model']['layers'] = [
+  { type: 'flatten' },
+  { type: 'dense', units: 128, activation: 'relu' },
+  { type: 'dense', units: 10 },
+];
+
+export const SMALL_CNN_LAYERS: FederationInput['model']['layers'] = [
+  { type: 'conv2d', filters: 16, kernelSize: 3, activation: 'relu' },
+  { type: 'maxPool2d' },
+  { type: 'conv2d', filters: 32, kernelSize: 3, activation: 'relu' },
+  { type: 'maxPool2d' },
+  { type: 'flatten' },
+  { type: 'dense', units: 10 },
+];

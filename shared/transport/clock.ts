@@ -1,0 +1,7 @@
+/** Time, supplied by the host: the wall clock in browsers and servers, a stepped one in tests and studies. */
+export interface Clock {
+  /** Milliseconds since the Unix epoch. */
+  nowMs(): number;
+  /** @returns a function that cancels the timer. */
+  after(delayMs: number, callback: () => void): () => void;
+}

@@ -1,0 +1,60 @@
+import { Hono } from 'hono';
+import { COMPRESSIBLE_CONTENT_TYPE_REGEX, compress } from 'hono/compress';
+import type { Logger } from 'pino';
+import { MurmurationError } from '../shared/errors/index.ts';
+import type { ServerConfig } from './config.ts';
+import { federationRoutes } from './http/federation-routes.ts';
+import { healthRoute } from './http/health-route.ts';
+import { problemResponse, statusOf } from './http/problem.ts';
+import { rateLimit } from './http/rate-limit.ts';
+import { runRoutes } from './http/run-routes.ts';
+import { SAMPLE_TYPE, sampleRoutes } from './http/sample-routes.ts';
+import { securityHeaders } from './http/security-headers.ts';
+import { type SampleData, sampleData } from './sample-data.ts';
+import type { Database } from './storage/database.ts';
+import type { Repository } from './storage/repository.ts';
+
+export interface AppContext {
+  readonly config: Pick<ServerConfig, 'publicOrigin' | 'trustProxy' | 'writesPerMinute'>;
+  readonly database: Pick<Database, 'kind' | 'ping'>;
+  readonly repository: Repository;
+  readonly log: Logger;
+  readonly samples?: SampleData;
+}
+
+/** The HTTP API without the page, which is mounted last. Every refusal is problem details with our code. */
+export function createApp({ config, database, repository, log, samples }: AppContext): Hono {
+  const app = new Hono();
+  const limitWrites = rateLimit(config.writesPerMinute, config.trustProxy, Date.now);
+
+  app.onError((error, c) => {
+    const code = error instanceof MurmurationError ? error.code : 'internal';
+    const level = statusOf(code) >= 500 ? 'error' : 'debug';
+    log[level]({ method: c.req.method, path: c.req.path, code, err: error }, 'request refused');
+    return problemResponse(error);
+  });
+  app.notFound(() =>
+    problemResponse(
+      new MurmurationError('http.not-found', 'There is nothing at this address.', {
+        remedy: 'Check the address and the method.',
+      }),
+    ),
+  );
+
+  app.use(securityHeaders(config.publicOrigin));
+  app.use(
+    compress({
+      contentTypeFilter: (type) => type === SAMPLE_TYPE || COMPRESSIBLE_CONTENT_TYPE_REGEX.test(type),
+    }),
+  );
+  app.use('/api/*', async (c, next) => {
+    await next();
+    if (!c.res.headers.has('cache-control')) c.res.headers.set('cache-control', 'no-store');
+  });
+
+  app.route('/health', healthRoute(database));
+  app.route('/api/federations', federationRoutes(repository, limitWrites));
+  app.route('/api/runs', runRoutes(repository));
+  app.route('/api/sample', sampleRoutes(samples ?? sampleData()));
+  return app;
+}

@@ -1,0 +1,36 @@
+/** Lower-case hex SHA-256 of a blob's bytes. */
+export type BlobKey = string;
+
+/** Immutable bytes, named by what they are. */
+export interface BlobStore {
+  /**
+   * Durable when it resolves. Putting the same bytes again changes nothing, but mends a damaged copy.
+   * @throws `storage.full`, `storage.unavailable`.
+   */
+  put(bytes: Uint8Array): Promise<BlobKey>;
+  /**
+   * The bytes in pieces. The last piece comes only after the checksum of all is known to be right.
+   * @throws `http.not-found` for an unknown key, `storage.corrupt` for bytes that are not those stored.
+   */
+  get(key: BlobKey): AsyncIterable<Uint8Array>;
+  has(key: BlobKey): Promise<boolean>;
+  /** Deleting what is not there changes nothing. */
+  delete(key: BlobKey): Promise<void>;
+}
+
+/** All bytes of a blob at once. */
+export async function readBlob(store: BlobStore, key: BlobKey): Promise<Uint8Array<ArrayBuffer>> {
+  const pieces: Uint8Array[] = [];
+  let length = 0;
+  for await (const piece of store.get(key)) {
+    pieces.push(piece);
+    length += piece.byteLength;
+  }
+  const bytes = new Uint8Array(length);
+  let offset = 0;
+  for (const piece of pieces) {
+    bytes.set(piece, offset);
+    offset += piece.byteLength;
+  }
+  return bytes;
+}

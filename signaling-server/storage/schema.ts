@@ -1,0 +1,115 @@
+import { sql } from 'drizzle-orm';
+import {
+  bigint,
+  doublePrecision,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  text,
+  uniqueIndex,
+} from 'drizzle-orm/pg-core';
+import type { Federation } from '../../shared/federation/index.ts';
+import type { ReleaseEvent } from '../../shared/ledger/index.ts';
+import type { RoundRecord } from '../../shared/wire/index.ts';
+
+/**
+ * One schema for PGlite and PostgreSQL. Times are milliseconds since the Unix epoch. Rounds, models and ledger
+ * entries name their run without a foreign key: a server that lost its disk is told the history of a run by
+ * the participants, who know runs that it does not.
+ */
+const atMs = (name: string) => bigint(name, { mode: 'number' }).notNull();
+
+export const federations = pgTable('federations', {
+  id: text('id').primaryKey(),
+  revision: integer('revision').notNull(),
+  document: jsonb('document').$type<Federation>().notNull(),
+  createdAtMs: atMs('created_at_ms'),
+  updatedAtMs: atMs('updated_at_ms'),
+});
+
+export const runs = pgTable(
+  'runs',
+  {
+    /** 128 random bits as base64url. */
+    id: text('id').primaryKey(),
+    federation: text('federation')
+      .notNull()
+      .references(() => federations.id),
+    /** SHA-256 of what the weights depend on: a revision that changes the model or the data needs another run. */
+    modelKey: text('model_key').notNull(),
+    status: text('status').$type<RunStatus>().notNull(),
+    /** Highest coordinator term that was handed out. */
+    term: bigint('term', { mode: 'number' }).notNull().default(0),
+    createdAtMs: atMs('created_at_ms'),
+    updatedAtMs: atMs('updated_at_ms'),
+  },
+  (table) => [
+    uniqueIndex('runs_one_open').on(table.federation, table.modelKey).where(sql`${table.status} = 'open'`),
+  ],
+);
+export type RunStatus = 'open' | 'finished' | 'stopped';
+
+export const rounds = pgTable(
+  'rounds',
+  {
+    run: text('run').notNull(),
+    round: bigint('round', { mode: 'number' }).notNull(),
+    hash: text('hash').notNull(),
+    term: bigint('term', { mode: 'number' }).notNull(),
+    attempt: bigint('attempt', { mode: 'number' }).notNull(),
+    record: jsonb('record').$type<RoundRecord>().notNull(),
+    savedAtMs: atMs('saved_at_ms'),
+  },
+  (table) => [primaryKey({ columns: [table.run, table.round, table.hash] })],
+);
+
+export const modelVersions = pgTable(
+  'model_versions',
+  {
+    run: text('run').notNull(),
+    version: bigint('version', { mode: 'number' }).notNull(),
+    /** SHA-256 over layout hash and weights, as participants compare it. */
+    hash: text('hash').notNull(),
+    layoutHash: text('layout_hash').notNull(),
+    bytes: bigint('bytes', { mode: 'number' }).notNull(),
+    /** SHA-256 of the bytes alone: their name in the blob store. */
+    blob: text('blob').notNull(),
+    savedAtMs: atMs('saved_at_ms'),
+  },
+  (table) => [primaryKey({ columns: [table.run, table.version] })],
+);
+
+export const metrics = pgTable(
+  'metrics',
+  {
+    run: text('run').notNull(),
+    round: bigint('round', { mode: 'number' }).notNull(),
+    name: text('name').notNull(),
+    value: doublePrecision('value').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.run, table.round, table.name] })],
+);
+
+export const ledgerEvents = pgTable(
+  'ledger_events',
+  {
+    /** SHA-256 of the entry, so that writing one twice keeps one. */
+    id: text('id').primaryKey(),
+    dataset: text('dataset').notNull(),
+    run: text('run').notNull(),
+    round: bigint('round', { mode: 'number' }).notNull(),
+    atMs: atMs('at_ms'),
+    event: jsonb('event').$type<ReleaseEvent>().notNull(),
+  },
+  (table) => [index('ledger_events_run').on(table.run, table.round)],
+);
+
+export const participants = pgTable('participants', {
+  id: text('id').primaryKey(),
+  /** Hex of the raw Ed25519 public key that the id was derived from. */
+  publicKey: text('public_key').notNull(),
+  firstSeenAtMs: atMs('first_seen_at_ms'),
+  lastSeenAtMs: atMs('last_seen_at_ms'),
+});

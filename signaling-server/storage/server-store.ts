@@ -1,0 +1,137 @@
+import { createHash } from 'node:crypto';
+import { and, asc, desc, eq, gte, sql } from 'drizzle-orm';
+import { check } from '../../shared/errors/index.ts';
+import { canonicalJson } from '../../shared/federation/index.ts';
+import type { LedgerEntry } from '../../shared/ledger/index.ts';
+import type { Store } from '../../shared/session/ports.ts';
+import { hashWeights, modelBytes } from '../../shared/update/index.ts';
+import type { RoundRecord } from '../../shared/wire/index.ts';
+import { type BlobStore, readBlob } from './blob-store.ts';
+import type { Database } from './database.ts';
+import { ledgerEvents, metrics, modelVersions, rounds } from './schema.ts';
+
+export interface ServerStore extends Store {
+  /** As {@link Store.loadRecords}, at most `limit` of them. */
+  listRecords(run: string, fromRound: number, limit: number): Promise<RoundRecord[]>;
+  /** What was released in this run, oldest first. */
+  loadLedger(run: string): Promise<LedgerEntry[]>;
+}
+
+/** The session's Store over rows and blobs. Everything is durable, and idempotent, once it resolves. */
+export function serverStore(database: Database, blobs: BlobStore, nowMs: () => number): ServerStore {
+  /** Of two records of one round, that of the later attempt counts: it superseded the other. */
+  const selectRecords = (run: string, fromRound: number, limit: number | undefined) =>
+    database.run(async (db) => {
+      const query = db
+        .selectDistinctOn([rounds.round], { record: rounds.record })
+        .from(rounds)
+        .where(and(eq(rounds.run, run), gte(rounds.round, fromRound)))
+        .orderBy(asc(rounds.round), desc(rounds.term), desc(rounds.attempt));
+      const rows = await (limit === undefined ? query : query.limit(limit));
+      return rows.map(({ record }) => record);
+    });
+
+  return {
+    loadRecords: (run, fromRound) => selectRecords(run, fromRound, undefined),
+    listRecords: selectRecords,
+
+    async loadModel(run) {
+      const [newest] = await database.run((db) =>
+        db
+          .select()
+          .from(modelVersions)
+          .where(eq(modelVersions.run, run))
+          .orderBy(desc(modelVersions.version))
+          .limit(1),
+      );
+      if (newest === undefined) return undefined;
+      const { version, layoutHash, hash } = newest;
+      const bytes = await readBlob(blobs, newest.blob);
+      const weights = new Float32Array(bytes.buffer);
+      const found = hashWeights(layoutHash, weights);
+      check(found === hash, 'storage.corrupt', 'The stored model is not the one that was saved.', {
+        expected: hash,
+        received: found,
+        remedy: 'Restore the database and the model files from the same backup.',
+      });
+      return { version, layoutHash, weights, hash };
+    },
+
+    async saveModel(run, model) {
+      const blob = await blobs.put(modelBytes(model));
+      const row = {
+        hash: model.hash,
+        layoutHash: model.layoutHash,
+        bytes: model.weights.byteLength,
+        blob,
+        savedAtMs: nowMs(),
+      };
+      await database.run((db) =>
+        db
+          .insert(modelVersions)
+          .values({ run, version: model.version, ...row })
+          .onConflictDoUpdate({ target: [modelVersions.run, modelVersions.version], set: row }),
+      );
+    },
+
+    async saveRecord(run, record) {
+      const { round, hash, term, attempt } = record;
+      await database.run((db) =>
+        db
+          .insert(rounds)
+          .values({ run, round, hash, term, attempt, record, savedAtMs: nowMs() })
+          .onConflictDoUpdate({
+            target: [rounds.run, rounds.round, rounds.hash],
+            set: { record },
+            // The evaluation may come after the commit; nothing else of a record ever changes.
+            setWhere: sql`${rounds.record}->>'evaluation' is null and excluded.record->>'evaluation' is not null`,
+          }),
+      );
+      const rows = metricsOf(record).map((metric) => ({ run, round, ...metric }));
+      if (rows.length === 0) return;
+      await database.run((db) =>
+        db
+          .insert(metrics)
+          .values(rows)
+          .onConflictDoUpdate({
+            target: [metrics.run, metrics.round, metrics.name],
+            set: { value: sql`excluded.value` },
+          }),
+      );
+    },
+
+    async appendLedger(entry) {
+      const id = createHash('sha256').update(canonicalJson(entry)).digest('hex');
+      await database.run((db) =>
+        db
+          .insert(ledgerEvents)
+          .values({ id, ...entry })
+          .onConflictDoNothing(),
+      );
+    },
+
+    async loadLedger(run) {
+      return database.run((db) =>
+        db
+          .select({
+            dataset: ledgerEvents.dataset,
+            run: ledgerEvents.run,
+            round: ledgerEvents.round,
+            atMs: ledgerEvents.atMs,
+            event: ledgerEvents.event,
+          })
+          .from(ledgerEvents)
+          .where(eq(ledgerEvents.run, run))
+          .orderBy(asc(ledgerEvents.round), asc(ledgerEvents.atMs), asc(ledgerEvents.id)),
+      );
+    },
+  };
+}
+
+function metricsOf({ evaluation }: RoundRecord): { name: string; value: number }[] {
+  if (evaluation === null || evaluation.total === 0) return [];
+  return [
+    { name: 'accuracy', value: evaluation.correct / evaluation.total },
+    { name: 'loss', value: evaluation.lossSum / evaluation.total },
+  ];
+}

@@ -1,0 +1,248 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Federation, parseFederation, sampleFederations } from '../../shared/federation/index.ts';
+import type { ParticipantId } from '../../shared/identity/index.ts';
+import { layoutOf, makeModel } from '../../shared/update/index.ts';
+import type { RoundRecord } from '../../shared/wire/index.ts';
+import type { Repository } from '../storage/repository.ts';
+
+export interface OpenedRepository {
+  readonly repository: Repository;
+  close(): Promise<void>;
+}
+
+const layout = layoutOf([{ name: 'w', shape: [2] }]);
+
+function federationOf(id: string, changes: Partial<Federation> = {}): Federation {
+  return parseFederation({ ...sampleFederations[0]!, id, ...changes });
+}
+
+function modelOf(version: number, ...weights: number[]) {
+  return makeModel(version, layout, new Float32Array(weights));
+}
+
+function recordOf(round: number, changes: Partial<RoundRecord> = {}): RoundRecord {
+  return {
+    round,
+    term: 1,
+    attempt: 1,
+    coordinator: 'server',
+    federationRevision: 1,
+    baseHash: 'a'.repeat(64),
+    hash: round.toString(16).padStart(64, '0'),
+    survivors: ['AAAAAAAAAAAAAAAAAAAAAA' as ParticipantId],
+    dropped: [],
+    startedAtMs: 1000,
+    trainMs: 1.5,
+    exchangeMs: 2,
+    applyMs: 3,
+    evaluation: null,
+    ...changes,
+  };
+}
+
+/** What the server's repository promises beyond the session's Store; the same for every database. */
+export function repositoryContract(name: string, open: () => Promise<OpenedRepository>): void {
+  describe(`repository on ${name}`, () => {
+    let opened: OpenedRepository;
+    let repository: Repository;
+    beforeAll(async () => {
+      opened = await open();
+      repository = opened.repository;
+    }, 120_000);
+    afterAll(() => opened?.close());
+
+    describe('federations', () => {
+      test('come back as they were put, down to the last digit', async () => {
+        const federation = federationOf('round-trip', {
+          description: 'ähm, 数字 and "quotes"',
+          strategy: { ...sampleFederations[0]!.strategy, clipNorm: 0.1 + 0.2 },
+        });
+        expect(await repository.putFederation(federation)).toBe('created');
+        expect(await repository.getFederation('round-trip')).toEqual(federation);
+      });
+
+      test('putting the same again changes nothing; a higher revision replaces; others conflict', async () => {
+        const first = federationOf('revised');
+        const second = federationOf('revised', { revision: 2, name: 'Second' });
+        expect(await repository.putFederation(first)).toBe('created');
+        expect(await repository.putFederation(first)).toBe('unchanged');
+        await expect(
+          repository.putFederation(federationOf('revised', { name: 'Other' })),
+        ).rejects.toMatchObject({ code: 'federation.conflict', facts: { path: 'revision' } });
+        expect(await repository.putFederation(second)).toBe('updated');
+        await expect(repository.putFederation(first)).rejects.toMatchObject({ code: 'federation.conflict' });
+        expect(await repository.getFederation('revised')).toEqual(second);
+      });
+
+      test('of two that are put at once under one id, one wins and one conflicts', async () => {
+        const outcomes = await Promise.allSettled(
+          ['One', 'Two'].map((title) => repository.putFederation(federationOf('raced', { name: title }))),
+        );
+        expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+      });
+
+      test('an unknown one has a name for it', async () => {
+        await expect(repository.getFederation('nowhere')).rejects.toMatchObject({ code: 'federation.unknown' });
+      });
+
+      test('a text that the database cannot hold is refused by name', async () => {
+        for (const description of ['a\u0000b', 'half \ud83d of a pair']) {
+          await expect(
+            repository.putFederation(federationOf('unstorable', { description })),
+          ).rejects.toMatchObject({ code: 'federation.invalid' });
+        }
+        await expect(
+          repository.putFederation(federationOf('storable', { description: 'whole 😀' })),
+        ).resolves.toBe('created');
+      });
+
+      test('are listed in order of their ids, in pages', async () => {
+        for (const id of ['page-c', 'page-a', 'page-b']) await repository.putFederation(federationOf(id));
+        const page = await repository.listFederations({ after: 'page', limit: 2 });
+        expect(page.map(({ id }) => id)).toEqual(['page-a', 'page-b']);
+        const next = await repository.listFederations({ after: 'page-b', limit: 1 });
+        expect(next.map(({ id }) => id)).toEqual(['page-c']);
+      });
+    });
+
+    describe('runs', () => {
+      test('a federation has one run, however many ask at once', async () => {
+        const federation = federationOf('one-run');
+        await repository.putFederation(federation);
+        const runs = await Promise.all(Array.from({ length: 8 }, () => repository.currentRun(federation)));
+        expect(new Set(runs.map(({ id }) => id)).size).toBe(1);
+        expect(runs[0]).toMatchObject({ status: 'open', term: 0, round: 0, model: null });
+        expect(runs[0]!.id).toMatch(/^[A-Za-z0-9_-]{22}$/);
+      });
+
+      test('a revision that leaves model and data alone goes on with the run; another model has its own', async () => {
+        const federation = federationOf('two-models');
+        await repository.putFederation(federation);
+        const run = await repository.currentRun(federation);
+        const renamed = federationOf('two-models', { revision: 2, name: 'New name' });
+        expect((await repository.currentRun(renamed)).id).toBe(run.id);
+        const other = federationOf('two-models', {
+          revision: 3,
+          model: { ...federation.model, seed: 'another' },
+        });
+        expect((await repository.currentRun(other)).id).not.toBe(run.id);
+      });
+
+      test('an ended run stays current until another is started', async () => {
+        const federation = federationOf('ended');
+        await repository.putFederation(federation);
+        const { id } = await repository.currentRun(federation);
+        await repository.endRun(id, 'finished');
+        await repository.endRun(id, 'stopped');
+        expect(await repository.currentRun(federation)).toMatchObject({ id, status: 'finished' });
+        const next = await repository.startRun(federation);
+        expect(next.id).not.toBe(id);
+        expect((await repository.currentRun(federation)).id).toBe(next.id);
+      });
+
+      test('terms only grow, no two are equal, and each is above what was seen elsewhere', async () => {
+        const federation = federationOf('terms');
+        await repository.putFederation(federation);
+        const { id } = await repository.currentRun(federation);
+        const terms = await Promise.all(Array.from({ length: 10 }, () => repository.nextTerm(id)));
+        expect(terms.sort((a, b) => a - b)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+        expect(await repository.nextTerm(id, 40)).toBe(41);
+        expect(await repository.nextTerm(id, 12)).toBe(42);
+        expect((await repository.getRun(id)).term).toBe(42);
+      });
+
+      test('an unknown run has a name for it', async () => {
+        await expect(repository.getRun('nowhere')).rejects.toMatchObject({ code: 'http.not-found' });
+        await expect(repository.nextTerm('nowhere')).rejects.toMatchObject({ code: 'http.not-found' });
+      });
+
+      test('the summary tells the last round and the newest model', async () => {
+        const federation = federationOf('summary');
+        await repository.putFederation(federation);
+        const { id } = await repository.currentRun(federation);
+        for (const round of [1, 2, 10]) await repository.saveRecord(id, recordOf(round));
+        await repository.saveModel(id, modelOf(10, 1, 2));
+        await repository.saveModel(id, modelOf(9, 3, 4));
+        const summary = await repository.getRun(id);
+        expect(summary).toMatchObject({ round: 10, model: { version: 10, bytes: 8 } });
+      });
+    });
+
+    describe('models', () => {
+      test('versions are listed oldest first, and their bytes are the weights', async () => {
+        await repository.saveModel('models', modelOf(2, 0.5, -1));
+        await repository.saveModel('models', modelOf(1, 1, 2));
+        const versions = await repository.listVersions('models');
+        expect(versions.map(({ version }) => version)).toEqual([1, 2]);
+        const latest = await repository.findVersion('models', 'latest');
+        expect(latest).toEqual(versions[1]);
+        const pieces: Uint8Array[] = [];
+        for await (const piece of repository.blobs.get(latest.blob)) pieces.push(piece);
+        expect(Buffer.concat(pieces).toString('hex')).toBe('0000003f000080bf');
+        await expect(repository.findVersion('models', 3)).rejects.toMatchObject({
+          code: 'model.unavailable',
+        });
+      });
+
+      test('a later attempt at a version replaces the earlier', async () => {
+        await repository.saveModel('replaced', modelOf(1, 1, 1));
+        await repository.saveModel('replaced', modelOf(1, 2, 2));
+        expect([...(await repository.loadModel('replaced'))!.weights]).toEqual([2, 2]);
+        expect(await repository.listVersions('replaced')).toHaveLength(1);
+      });
+
+      test('a model whose file was damaged is refused, not returned', async () => {
+        await repository.saveModel('damaged', modelOf(1, 7, 7));
+        const { blob } = await repository.findVersion('damaged', 1);
+        await repository.blobs.delete(blob);
+        await expect(repository.loadModel('damaged')).rejects.toMatchObject({ code: 'http.not-found' });
+      });
+    });
+
+    describe('rounds', () => {
+      test('pages of records, in order', async () => {
+        for (const round of [3, 1, 2]) await repository.saveRecord('paged', recordOf(round));
+        const page = await repository.listRecords('paged', 2, 1);
+        expect(page).toEqual([recordOf(2)]);
+      });
+
+      test('of two records of one round, that of the later attempt counts', async () => {
+        await repository.saveRecord('forked', recordOf(1, { term: 2, hash: 'b'.repeat(64) }));
+        await repository.saveRecord('forked', recordOf(1, { term: 1, attempt: 5, hash: 'c'.repeat(64) }));
+        const records = await repository.loadRecords('forked', 0);
+        expect(records.map(({ hash }) => hash)).toEqual(['b'.repeat(64)]);
+      });
+
+      test('an evaluation that comes later is filled in; nothing else of a record changes', async () => {
+        const evaluation = { total: 200, correct: 150, lossSum: 100 };
+        await repository.saveRecord('evaluated', recordOf(1));
+        await repository.saveRecord('evaluated', recordOf(1, { evaluation }));
+        await repository.saveRecord('evaluated', recordOf(1, { trainMs: 99 }));
+        expect(await repository.loadRecords('evaluated', 0)).toEqual([recordOf(1, { evaluation })]);
+        expect(await repository.listMetrics('evaluated', 0)).toEqual([
+          { round: 1, name: 'accuracy', value: 0.75 },
+          { round: 1, name: 'loss', value: 0.5 },
+        ]);
+        expect(await repository.listMetrics('evaluated', 2)).toEqual([]);
+      });
+    });
+
+    test('the ledger keeps each entry once, oldest first', async () => {
+      const entryOf = (round: number) => ({
+        dataset: 'd',
+        run: 'ledger',
+        round,
+        atMs: 1_700_000_000_000 + round,
+        event: { mechanism: 'none', released: 'update', clipNorm: 20, weight: 5 } as const,
+      });
+      for (const round of [2, 1, 2]) await repository.appendLedger(entryOf(round));
+      expect(await repository.loadLedger('ledger')).toEqual([entryOf(1), entryOf(2)]);
+    });
+
+    test('a participant may be seen any number of times', async () => {
+      const id = 'BBBBBBBBBBBBBBBBBBBBBB' as ParticipantId;
+      await repository.seeParticipant(id, new Uint8Array(32));
+      await expect(repository.seeParticipant(id, new Uint8Array(32))).resolves.toBeUndefined();
+    });
+  });
+}

@@ -1,0 +1,96 @@
+import type { DataSchema, Federation } from '../../../shared/federation/index.ts';
+import { counted, formatCount } from './format.ts';
+
+/** What one example is, in words. */
+export function dataWords(schema: DataSchema): string {
+  switch (schema.kind) {
+    case 'image':
+      return `Images, ${schema.width} × ${schema.height}, ${schema.channels === 1 ? 'grey' : 'colour'}`;
+    case 'tabular':
+      return `Table with ${counted(schema.columns.length, 'column')}`;
+    case 'records':
+      return `Records with ${counted(schema.features, 'feature')}`;
+  }
+}
+
+/** What the model answers, in words. */
+export function targetWords(schema: DataSchema): string {
+  if (schema.kind === 'image') return `one of ${counted(schema.labels.length, 'label')}`;
+  const { target } = schema;
+  return target.type === 'class'
+    ? `${target.name}: one of ${counted(target.labels.length, 'class', 'classes')}`
+    : `${target.name}: a number`;
+}
+
+export function modelWords({ model }: Federation): string {
+  const layers = model.layers.filter(({ type }) => type === 'dense' || type === 'conv2d');
+  const convolutional = layers.some(({ type }) => type === 'conv2d');
+  return `${convolutional ? 'Convolutional network' : 'Fully connected network'}, ${counted(layers.length, 'layer')}`;
+}
+
+export interface Disclosure {
+  readonly stays: readonly string[];
+  readonly leaves: readonly string[];
+  /** What no setting of this federation prevents. */
+  readonly caution: string;
+}
+
+/**
+ * What taking part tells others, as plainly as it can be said. Derived from the document, so that a federation
+ * cannot describe itself as more private than it is.
+ */
+export function disclosureOf(federation: Federation): Disclosure {
+  const { strategy, paths, evaluation } = federation;
+  const leaves = [
+    'Updates leave this device without noise; other participants who add up a slice can see that slice of your update.',
+    `An update says how your examples changed the model. It is scaled down to a length of at most ${strategy.clipNorm}.`,
+    'The number of examples you train on.',
+  ];
+  if (evaluation === 'local')
+    leaves.push('How many of a held-out tenth of your examples the model gets right, after each round.');
+  if (paths.includes('direct'))
+    leaves.push('Your network address, to the participants you are connected to directly.');
+  if (paths.includes('relay'))
+    leaves.push('Relayed messages pass through the server, which cannot read them but sees who writes to whom.');
+  if (paths.includes('server'))
+    leaves.push('Where participants cannot reach each other, the server adds up slices and sees them like a participant.');
+  return {
+    stays: ['Your examples. They are kept in this browser and are never sent.'],
+    leaves,
+    caution:
+      'Without noise, nothing limits what somebody could work out about your examples from your updates. Take part only with data you would accept that for.',
+  };
+}
+
+/** The plan of the rounds, as names and values. */
+export function trainingFacts(federation: Federation): readonly (readonly [string, string])[] {
+  const { training, strategy, cohort, rounds, evaluation } = federation;
+  const target = rounds.targetAccuracy;
+  return [
+    ['Example', dataWords(federation.data)],
+    ['Predicts', targetWords(federation.data)],
+    ['Model', modelWords(federation)],
+    [
+      'On each device',
+      `${counted(training.epochs, 'pass', 'passes')} per round, batches of ${formatCount(training.batchSize)}, learning rate ${training.optimizer.learningRate}`,
+    ],
+    [
+      'Combined by',
+      `FedAvg, ${strategy.weighting === 'examples' ? `weighted by examples (at most ${formatCount(strategy.maxExamples)})` : 'everyone counts the same'}`,
+    ],
+    [
+      'Rounds',
+      `${formatCount(rounds.maximum)}${target === undefined ? '' : `, or until ${Math.round(target * 1000) / 10} % accuracy`}`,
+    ],
+    ['Participants', `${cohort.minParticipants} or more; at most ${cohort.groupSize} add up together`],
+    [
+      'Measured on',
+      evaluation === 'sample'
+        ? 'a public test set'
+        : evaluation === 'local'
+          ? 'a held-out tenth on each device'
+          : 'nothing: accuracy is not measured',
+    ],
+    ['Revision', String(federation.revision)],
+  ];
+}

@@ -1,0 +1,216 @@
+import type { ErrorRecord } from '../../../shared/errors/index.ts';
+import type { Federation, FederationInput } from '../../../shared/federation/index.ts';
+import type { LedgerEntry } from '../../../shared/ledger/index.ts';
+import type { SessionApi, SessionSnapshot } from '../session/snapshot.ts';
+
+/**
+ * All that the page asks of the rest of the system. Views know these ports and nothing behind them;
+ * `real-services.ts` is the one place that plugs in the workers, the storage and the server.
+ * Every promise rejects with a MurmurationError or an ErrorRecord.
+ */
+export interface Services {
+  readonly federations: FederationsService;
+  readonly session: SessionService;
+  readonly data: DataService;
+  readonly model: ModelService;
+  readonly settings: SettingsService;
+  readonly consents: ConsentService;
+  readonly ledger: LedgerService;
+  readonly server: ServerReachability;
+}
+
+export type Unsubscribe = () => void;
+
+/** Whether the server answered the last request that was made to it: facts, not navigator.onLine. */
+export interface ServerReachability {
+  readonly reachable: boolean;
+  subscribe(listener: (reachable: boolean) => void): Unsubscribe;
+}
+
+export interface FederationsService {
+  /** Every federation the server offers, or, without the server, those this device remembers. */
+  list(signal?: AbortSignal): Promise<Cached<readonly Federation[]>>;
+  get(id: string, signal?: AbortSignal): Promise<Cached<Federation>>;
+  /** @throws `federation.invalid` with the path of the bad field, before anything is sent. */
+  validate(text: string): Promise<Federation>;
+  /** @throws what `validate` throws, or the server's refusal. */
+  create(document: FederationInput, signal?: AbortSignal): Promise<Federation>;
+}
+
+export interface Cached<T> {
+  readonly value: T;
+  /** `device`: the server did not answer, and this is what was last seen of it. */
+  readonly from: 'server' | 'device';
+}
+
+export interface SessionService extends SessionApi {
+  /** The newest snapshot, a few times a second while a session runs. Undefined: no session. */
+  subscribe(listener: (snapshot: SessionSnapshot | undefined) => void): Unsubscribe;
+}
+
+export interface DatasetInfo {
+  readonly id: string;
+  readonly name: string;
+  readonly examples: number;
+  readonly bytes: number;
+  readonly createdAtMs: number;
+  /** What the examples are, in words: "Images, 28 × 28, grey" or "Table, 8 columns". */
+  readonly shape: string;
+  readonly sample: boolean;
+}
+
+export interface ColumnSummary {
+  readonly name: string;
+  readonly type: 'number' | 'category';
+  readonly missing: number;
+  /** For numbers. */
+  readonly range?: { readonly min: number; readonly max: number; readonly mean: number };
+  /** Most frequent first. */
+  readonly counts?: readonly { readonly value: string; readonly count: number }[];
+}
+
+export interface DatasetSummary {
+  readonly columns: readonly ColumnSummary[];
+  /** A few examples as text, one row each, for tables and records. */
+  readonly preview?: { readonly columns: readonly string[]; readonly rows: readonly (readonly string[])[] };
+  /** A few examples as grey or RGB pixels, for images. */
+  readonly images?: readonly PreviewImage[];
+}
+
+export interface PreviewImage {
+  readonly label: string;
+  readonly width: number;
+  readonly height: number;
+  readonly channels: 1 | 3;
+  readonly pixels: Uint8Array;
+}
+
+export interface ImportIssue {
+  /** Counted as a person would, the header not included. */
+  readonly row: number | undefined;
+  readonly column: string | undefined;
+  readonly message: string;
+}
+
+/** A file that was read and checked, and is not stored yet. */
+export interface ImportDraft {
+  readonly suggestedName: string;
+  readonly examples: number;
+  readonly summary: DatasetSummary;
+  /** The first of them; `issueCount` says how many there are. Rows with issues are not imported. */
+  readonly issues: readonly ImportIssue[];
+  readonly issueCount: number;
+  commit(name: string, onProgress: (progress: Progress) => void): Promise<DatasetInfo>;
+  discard(): Promise<void>;
+}
+
+export interface Progress {
+  readonly done: number;
+  /** Undefined while it is not known. */
+  readonly total: number | undefined;
+  /** What is being done, in words. */
+  readonly label: string;
+}
+
+export interface ImportOptions {
+  readonly federation: Federation;
+  readonly onProgress: (progress: Progress) => void;
+  readonly signal: AbortSignal;
+}
+
+export interface SampleOptions extends ImportOptions {
+  /** Which part of the sample; different parts hold different examples. */
+  readonly shard: number;
+  readonly examples: number;
+  /** `label`: each part holds only some of the labels. */
+  readonly split: 'iid' | 'label';
+}
+
+export interface DataService {
+  list(): Promise<readonly DatasetInfo[]>;
+  /** Those that fit the federation's schema. */
+  compatible(federation: Federation): Promise<readonly DatasetInfo[]>;
+  summary(id: string): Promise<DatasetSummary>;
+  read(files: readonly File[], options: ImportOptions): Promise<ImportDraft>;
+  importSample(options: SampleOptions): Promise<DatasetInfo>;
+  /** Can be undone until the page is closed or `settle` is called. */
+  remove(id: string): Promise<void>;
+  undoRemove(id: string): Promise<void>;
+  subscribe(listener: () => void): Unsubscribe;
+}
+
+export interface ModelInfo {
+  readonly version: number;
+  readonly hash: string;
+  readonly parameters: number;
+  readonly from: 'device' | 'server';
+}
+
+/** What a person typed or drew, not encoded yet. */
+export type ModelInput =
+  | { readonly kind: 'image'; readonly pixels: Uint8Array<ArrayBuffer> }
+  | { readonly kind: 'tabular'; readonly cells: Readonly<Record<string, string>> }
+  | { readonly kind: 'records'; readonly features: readonly number[] };
+
+export type Prediction =
+  | { readonly kind: 'class'; readonly probabilities: readonly number[] }
+  | { readonly kind: 'value'; readonly value: number };
+
+export interface ModelService {
+  /** The newest model of this federation on this device, else the server's; undefined: none was trained yet. */
+  latest(federation: Federation, signal?: AbortSignal): Promise<ModelInfo | undefined>;
+  /** @throws `data.*` naming the field that cannot be used. */
+  predict(federation: Federation, input: ModelInput, signal?: AbortSignal): Promise<Prediction>;
+  /** `weights`: little-endian float32. `json`: the federation, the layout and the weights as numbers. */
+  download(federation: Federation, format: 'weights' | 'json'): Promise<Blob>;
+}
+
+export type Theme = 'system' | 'light' | 'dark';
+
+export interface Settings {
+  readonly theme: Theme;
+  /** `visible`: rounds are skipped while the page is hidden. */
+  readonly trainWhen: 'always' | 'visible';
+  /** How much of the time between batches the device rests. */
+  readonly effort: 'gentle' | 'balanced' | 'full';
+  /** Keep the screen on during a session. */
+  readonly keepAwake: boolean;
+}
+
+export interface SettingsService {
+  readonly current: Settings;
+  change(settings: Partial<Settings>): void;
+  subscribe(listener: (settings: Settings) => void): Unsubscribe;
+  identityId(): Promise<string>;
+  storage(): Promise<StorageUsage>;
+  /** Data, models, identity, ledger, consents and settings. Nothing can bring them back. */
+  deleteEverything(): Promise<void>;
+}
+
+export interface StorageUsage {
+  readonly usedBytes: number;
+  readonly quotaBytes: number | undefined;
+  /** Whether the browser promised not to clear it on its own. */
+  readonly persistent: boolean;
+}
+
+/** What a person agreed to: one revision of one federation, with one dataset. */
+export interface Consent {
+  readonly federationId: string;
+  readonly revision: number;
+  readonly datasetId: string;
+  readonly atMs: number;
+}
+
+export interface ConsentService {
+  of(federationId: string): Consent | undefined;
+  give(consent: Consent): void;
+  withdraw(federationId: string): void;
+}
+
+export interface LedgerService {
+  entries(): Promise<readonly LedgerEntry[]>;
+  export(): Promise<Blob>;
+}
+
+export type { ErrorRecord };

@@ -1,0 +1,91 @@
+import { describe, expect, it } from 'vitest';
+import type { ParticipantId } from '../../../shared/identity/index.ts';
+import type { RoundRecord } from '../../../shared/wire/index.ts';
+import type { SessionPhase, SessionSnapshot } from '../session/snapshot.ts';
+import { changeWords, currentRound, isActive, metricsOf, nodeWords, phaseProgress } from './session-words.ts';
+
+const record = (round: number, correct: number | undefined): RoundRecord => ({
+  round,
+  term: 1,
+  attempt: 0,
+  coordinator: 'server',
+  federationRevision: 1,
+  baseHash: '0'.repeat(64),
+  hash: '1'.repeat(64),
+  survivors: [],
+  dropped: [],
+  startedAtMs: 0,
+  trainMs: 1,
+  exchangeMs: 1,
+  applyMs: 1,
+  evaluation: correct === undefined ? null : { total: 200, correct, lossSum: 100 },
+});
+const snapshot = (phase: SessionPhase, records: readonly RoundRecord[] = []): SessionSnapshot => ({
+  federationId: 'digits',
+  run: 'r',
+  self: undefined,
+  phase,
+  serverConnected: true,
+  coordinator: 'server',
+  model: undefined,
+  records,
+  peers: [],
+  backend: undefined,
+  examplesPerSecond: undefined,
+  bytesSent: 0,
+  bytesReceived: 0,
+  notices: [],
+});
+const waiting: SessionPhase = { name: 'waiting', participants: 2, needed: 2 };
+
+describe('metricsOf', () => {
+  it('divides counts, and leaves out rounds that were not evaluated', () => {
+    expect(metricsOf(snapshot(waiting, [record(1, 150), record(2, undefined), record(3, 190)]))).toEqual([
+      { round: 1, accuracy: 0.75, loss: 0.5 },
+      { round: 3, accuracy: 0.95, loss: 0.5 },
+    ]);
+  });
+});
+
+describe('changeWords', () => {
+  it('tells a finished round with its accuracy, and progress inside a round not at all', () => {
+    const before = snapshot(waiting, [record(1, 150)]);
+    const training: SessionPhase = { name: 'training', round: 2, batch: 1, batches: 4, loss: 0.5 };
+    expect(changeWords(before, snapshot(training, [record(1, 150)]))).toBeUndefined();
+    expect(changeWords(before, snapshot(waiting, [record(1, 150), record(2, 180)]))).toMatch(
+      /^Round 2 finished\. Accuracy 90\.0\s?%\.$/,
+    );
+    expect(changeWords(before, snapshot(waiting, [record(1, 150), record(2, undefined)]))).toBe(
+      'Round 2 finished.',
+    );
+  });
+
+  it('tells being joined, paused and stopped, once each', () => {
+    const connecting = snapshot({ name: 'connecting' });
+    expect(changeWords(connecting, snapshot(waiting))).toMatch(/^Waiting/);
+    const paused = snapshot({ name: 'paused' });
+    expect(changeWords(snapshot(waiting), paused)).toMatch(/^Paused/);
+    expect(changeWords(paused, paused)).toBeUndefined();
+  });
+
+  it('does not read out the history that a late joiner finds', () => {
+    expect(changeWords(undefined, snapshot({ name: 'connecting' }, [record(9, 1)]))).toBeUndefined();
+  });
+});
+
+it('knows the round, the progress and whether a session is on', () => {
+  expect(currentRound(snapshot({ name: 'applying', round: 4 }, [record(3, 1)]))).toBe(4);
+  expect(currentRound(snapshot({ name: 'paused' }, [record(3, 1)]))).toBe(3);
+  expect(phaseProgress({ name: 'uploading', round: 1, delivered: 1, slices: 4 })).toBe(0.25);
+  expect(phaseProgress({ name: 'uploading', round: 1, delivered: 0, slices: 0 })).toBe(0);
+  expect(phaseProgress({ name: 'applying', round: 1 })).toBeUndefined();
+  expect(isActive({ name: 'paused' })).toBe(true);
+  expect(isActive({ name: 'finished', reason: 'stopped' })).toBe(false);
+});
+
+it('names nodes from where this device stands', () => {
+  const self = 'A'.repeat(22) as ParticipantId;
+  expect(nodeWords('server', self)).toBe('the server');
+  expect(nodeWords(self, self)).toBe('this device');
+  expect(nodeWords('B'.repeat(22), self)).toBe('peer BBBBBB');
+});

@@ -1,0 +1,62 @@
+import { css, html, LitElement, nothing } from 'lit';
+import { shared } from '../styles/shared.ts';
+
+/** Asks before something that cannot be undone; with `word`, the person has to type it. */
+export class ConfirmDialog extends LitElement {
+  static override properties = { heading: {}, text: {}, word: {}, action: {}, typed: { state: true } };
+  declare heading: string;
+  declare text: string;
+  declare word: string | undefined;
+  declare action: string;
+  declare typed: string;
+
+  static override styles = [
+    shared,
+    css`
+      form { display: grid; gap: var(--space-4); }
+      .row { justify-content: flex-end; }
+    `,
+  ];
+
+  constructor() {
+    super();
+    this.typed = '';
+  }
+
+  override firstUpdated(): void {
+    this.renderRoot.querySelector('dialog')!.showModal();
+  }
+
+  override render() {
+    const { word } = this;
+    const ready = word === undefined || this.typed.trim().toLowerCase() === word;
+    return html`<dialog aria-labelledby="title" aria-describedby="text" @close=${this.#closed}>
+      <form method="dialog">
+        <h2 id="title">${this.heading}</h2>
+        <p id="text">${this.text}</p>
+        ${
+          word === undefined
+            ? nothing
+            : html`<div>
+                <label for="word">Type <strong>${word}</strong> to go on</label>
+                <input id="word" type="text" autocomplete="off" autocapitalize="off" spellcheck="false" data-testid="confirm-word"
+                  @input=${(event: Event) => {
+                    this.typed = (event.target as HTMLInputElement).value;
+                  }} />
+              </div>`
+        }
+        <div class="row">
+          <button value="cancel" formnovalidate type="submit">Cancel</button>
+          <button class="danger" value="confirm" ?disabled=${!ready} data-testid="confirm">${this.action}</button>
+        </div>
+      </form>
+    </dialog>`;
+  }
+
+  #closed = (event: Event): void => {
+    const confirmed = (event.target as HTMLDialogElement).returnValue === 'confirm';
+    this.dispatchEvent(new Event(confirmed ? 'confirm' : 'cancel'));
+  };
+}
+
+customElements.define('mm-confirm-dialog', ConfirmDialog);

@@ -1,0 +1,124 @@
+import { css, html, LitElement, type PropertyValues, unsafeCSS } from 'lit';
+import uPlot from 'uplot';
+import chartCss from 'uplot/dist/uPlot.min.css?inline';
+
+const HEIGHT = 190;
+
+export interface ChartPoint {
+  readonly round: number;
+  readonly value: number;
+}
+
+/**
+ * One quantity over the rounds, as a line. `words` says in one sentence what it shows, for those who do not
+ * see it; the table of rounds beside it holds every value.
+ */
+export class MetricChart extends LitElement {
+  static override properties = {
+    points: { attribute: false },
+    words: {},
+    color: {},
+    format: { attribute: false },
+    span: { attribute: false },
+  };
+  declare points: readonly ChartPoint[];
+  declare words: string;
+  /** The token the line is drawn in, such as `--accent`. */
+  declare color: string;
+  declare format: (value: number) => string;
+  /** Fixes the vertical range; otherwise from zero to the largest value. */
+  declare span: readonly [number, number] | undefined;
+
+  #chart: uPlot | undefined;
+  #resize: ResizeObserver | undefined;
+  #scheme = matchMedia('(prefers-color-scheme: dark)');
+  #theme: MutationObserver | undefined;
+
+  static override styles = [
+    unsafeCSS(chartCss),
+    css`
+      :host { display: block; }
+      .plot { min-height: ${HEIGHT}px; }
+      .uplot, .u-wrap { width: 100% !important; }
+      .u-legend { display: none; }
+      .u-cursor-x, .u-cursor-y { border-color: var(--line-strong) !important; }
+    `,
+  ];
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.#resize = new ResizeObserver(([entry]) => {
+      const width = Math.floor(entry!.contentRect.width);
+      if (width > 0) this.#chart?.setSize({ width, height: HEIGHT });
+    });
+    this.#resize.observe(this);
+    this.#scheme.addEventListener('change', this.#rebuild);
+    this.#theme = new MutationObserver(this.#rebuild);
+    this.#theme.observe(document.documentElement, { attributeFilter: ['data-theme'] });
+    if (this.hasUpdated) this.#rebuild();
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.#resize?.disconnect();
+    this.#theme?.disconnect();
+    this.#scheme.removeEventListener('change', this.#rebuild);
+    this.#chart?.destroy();
+    this.#chart = undefined;
+  }
+
+  override render() {
+    return html`<div class="plot" role="img" aria-label=${this.words}></div>`;
+  }
+
+  override updated(changed: PropertyValues<this>): void {
+    if (this.#chart === undefined) this.#rebuild();
+    else if (changed.has('points')) this.#chart.setData(this.#data());
+  }
+
+  #data(): uPlot.AlignedData {
+    return [this.points.map(({ round }) => round), this.points.map(({ value }) => value)];
+  }
+
+  #rebuild = (): void => {
+    this.#chart?.destroy();
+    const plot = this.renderRoot.querySelector<HTMLElement>('.plot')!;
+    const token = (name: string) => getComputedStyle(this).getPropertyValue(name).trim();
+    const axis = {
+      stroke: token('--ink-soft'),
+      font: `12px ${token('--font')}`,
+      grid: { stroke: token('--line'), width: 1 },
+      ticks: { show: false },
+    };
+    const color = token(this.color);
+    this.#chart = new uPlot(
+      {
+        width: Math.max(200, Math.floor(this.getBoundingClientRect().width)),
+        height: HEIGHT,
+        legend: { show: false },
+        cursor: { y: false, drag: { x: false, y: false } },
+        padding: [8, 12, 0, 0],
+        scales: {
+          x: { time: false, range: (_chart, min, max) => [Math.min(min ?? 0, 1), Math.max(max ?? 0, 5)] },
+          y: { range: (_chart, _min, max) => [...(this.span ?? [0, (max ?? 1) * 1.08])] as [number, number] },
+        },
+        axes: [
+          { ...axis, grid: { show: false }, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000] },
+          { ...axis, size: 54, values: (_chart, values) => values.map((value) => this.format(value)) },
+        ],
+        series: [
+          {},
+          {
+            stroke: color,
+            width: 2.5,
+            points: { show: this.points.length < 40, size: 6, fill: color, stroke: color },
+          },
+        ],
+      },
+      this.#data(),
+      plot,
+    );
+  };
+}
+
+customElements.define('mm-metric-chart', MetricChart);

@@ -1,0 +1,50 @@
+import { css, html, LitElement } from 'lit';
+import { formatBytes, formatRate } from '../app/format.ts';
+import { nodeWords, PATH_WORDS } from '../app/session-words.ts';
+import type { SessionSnapshot } from '../session/snapshot.ts';
+import { shared } from '../styles/shared.ts';
+
+/** Who is connected, over which path, and how fast. */
+export class PeersTable extends LitElement {
+  static override properties = { snapshot: { attribute: false } };
+  declare snapshot: SessionSnapshot;
+
+  static override styles = [
+    shared,
+    css`
+      .path { display: inline-flex; align-items: center; gap: var(--space-2); }
+      .path::before { content: ''; flex: none; width: 10px; height: 10px; border: 2px solid var(--accent); border-radius: 50%; }
+      .direct::before { background: var(--accent); }
+      .server::before { border-color: var(--shared); background: var(--shared); }
+      th .tag { margin-left: var(--space-2); }
+    `,
+  ];
+
+  override render() {
+    const { peers, coordinator, self } = this.snapshot;
+    if (peers.length === 0) return html`<p class="soft">Nobody yet. Share the link to bring others in.</p>`;
+    return html`<div class="table-scroll" tabindex="0" role="region" aria-label="Connected participants"><table data-testid="peers">
+      <thead><tr>
+        <th scope="col">Who</th><th scope="col">Path</th>
+        <th scope="col" class="number">Now</th><th scope="col" class="number">Sent</th><th scope="col" class="number">Received</th>
+      </tr></thead>
+      <tbody>
+        ${peers.map(
+          (peer) => html`<tr data-testid="peer" data-peer=${peer.id} data-path=${peer.path}>
+            <th scope="row">${capital(nodeWords(peer.id, self))}${peer.id === coordinator ? html`<span class="tag shared">paces the rounds</span>` : ''}</th>
+            <td><span class="path ${peer.path}">${PATH_WORDS[peer.path]}</span></td>
+            <td class="number">${formatRate(peer.bytesPerSecond)}</td>
+            <td class="number">${formatBytes(peer.bytesSent)}</td>
+            <td class="number">${formatBytes(peer.bytesReceived)}</td>
+          </tr>`,
+        )}
+      </tbody>
+    </table></div>`;
+  }
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+customElements.define('mm-peers-table', PeersTable);

@@ -1,0 +1,130 @@
+import { css, html, LitElement, nothing } from 'lit';
+import './error-note.ts';
+import './round-dial.ts';
+import { type ErrorRecord, toErrorRecord } from '../../../shared/errors/index.ts';
+import { showToast } from '../app/events.ts';
+import { formatBytes, formatCount, formatLoss, formatPercent, shortHash } from '../app/format.ts';
+import type { SessionService } from '../app/services.ts';
+import { currentRound, isActive, metricsOf, nodeWords, phaseProgress, phaseWords } from '../app/session-words.ts';
+import type { SessionSnapshot } from '../session/snapshot.ts';
+import { shared } from '../styles/shared.ts';
+import { icon } from './icons.ts';
+
+/** Where the session stands, its controls and its figures. */
+export class SessionPanel extends LitElement {
+  static override properties = {
+    session: { attribute: false },
+    snapshot: { attribute: false },
+    error: { state: true },
+    busy: { state: true },
+  };
+  declare session: SessionService;
+  declare snapshot: SessionSnapshot;
+  declare error: ErrorRecord | undefined;
+  declare busy: boolean;
+
+  static override styles = [
+    shared,
+    css`
+      .card { display: grid; gap: var(--space-5); }
+      .now { display: grid; grid-template-columns: 7.5rem minmax(0, 1fr); align-items: center; gap: var(--space-4); }
+      .words { display: grid; gap: var(--space-2); }
+      .words h2 { font-size: 1.25rem; }
+      .words p { min-height: 1.5em; }
+      progress { margin-top: var(--space-1); }
+      .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.25rem, 1fr)); gap: var(--space-4) var(--space-5); }
+      .figures dt { color: var(--ink-soft); font-size: var(--text-small); }
+      .figures dd { font-size: 1.1875rem; font-weight: 620; letter-spacing: -0.01em; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
+      .figures dd.long { font-size: 1rem; line-height: 1.65; }
+      .figures .key dd { color: var(--shared); font-size: 1.625rem; line-height: 1.15; }
+      @media (min-width: 40rem) { .now { grid-template-columns: 11rem minmax(0, 1fr); gap: var(--space-5); } .words h2 { font-size: 1.5rem; } }
+    `,
+  ];
+
+  override render() {
+    const { snapshot } = this;
+    const { phase } = snapshot;
+    const { title, detail } = phaseWords(phase);
+    const progress = phaseProgress(phase);
+    return html`<section class="card" aria-labelledby="phase-title">
+      <div class="now">
+        <mm-round-dial .snapshot=${snapshot}></mm-round-dial>
+        <div class="words">
+          <h2 id="phase-title" data-testid="phase" data-phase=${phase.name}>${title}</h2>
+          <p class="soft number">${detail}</p>
+          ${
+            isActive(phase) && phase.name !== 'paused' && phase.name !== 'waiting'
+              ? html`<progress aria-label=${title} .max=${1} value=${progress ?? nothing}></progress>`
+              : nothing
+          }
+        </div>
+      </div>
+      ${this.#controls()}
+      <mm-error-note .error=${this.error}></mm-error-note>
+      ${this.#figures()}
+    </section>`;
+  }
+
+  #controls() {
+    const { phase } = this.snapshot;
+    if (!isActive(phase)) return nothing;
+    return html`<div class="row">
+      ${
+        phase.name === 'paused'
+          ? html`<button class="primary" ?disabled=${this.busy} data-testid="resume" @click=${() => this.#ask(() => this.session.resume())}>${icon('play')} Resume</button>`
+          : html`<button ?disabled=${this.busy} data-testid="pause" @click=${() => this.#ask(() => this.session.pause())}>${icon('pause')} Pause</button>`
+      }
+      <button ?disabled=${this.busy} data-testid="leave" @click=${this.#leave}>${icon('leave')} Leave</button>
+    </div>`;
+  }
+
+  #figures() {
+    const { snapshot } = this;
+    const metrics = metricsOf(snapshot).at(-1);
+    const { model, backend, examplesPerSecond, bytesSent, bytesReceived, coordinator, peers } = snapshot;
+    return html`<dl class="figures">
+      <div class="key"><dt>Accuracy</dt><dd data-testid="accuracy" data-value=${metrics?.accuracy ?? nothing}>${metrics === undefined ? '–' : formatPercent(metrics.accuracy)}</dd></div>
+      <div class="key"><dt>Loss</dt><dd data-testid="loss" data-value=${metrics?.loss ?? nothing}>${metrics === undefined ? '–' : formatLoss(metrics.loss)}</dd></div>
+      <div><dt>Round</dt><dd data-testid="round">${currentRound(snapshot)}</dd></div>
+      <div><dt>Model</dt><dd data-testid="model-hash" data-hash=${model?.hash ?? nothing} data-version=${model?.version ?? nothing}>${model === undefined ? '–' : html`v${model.version} <span class="mono">${shortHash(model.hash)}</span>`}</dd></div>
+      <div><dt>Connected</dt><dd data-testid="peer-count">${formatCount(peers.length)}</dd></div>
+      <div><dt>Rounds paced by</dt><dd class="long" data-testid="coordinator">${coordinator === undefined ? 'not known yet' : nodeWords(coordinator, snapshot.self)}</dd></div>
+      <div><dt>Trains on</dt><dd class="long" data-testid="backend">${backend === undefined ? 'not chosen yet' : backendWords(backend)}</dd></div>
+      <div><dt>Examples per second</dt><dd data-testid="speed">${examplesPerSecond === undefined ? '–' : formatCount(examplesPerSecond)}</dd></div>
+      <div><dt>Sent</dt><dd data-testid="bytes-sent" data-value=${bytesSent}>${formatBytes(bytesSent)}</dd></div>
+      <div><dt>Received</dt><dd data-testid="bytes-received" data-value=${bytesReceived}>${formatBytes(bytesReceived)}</dd></div>
+    </dl>`;
+  }
+
+  #leave = (): void => {
+    void this.#ask(async () => {
+      await this.session.leave();
+      showToast(this, { text: 'You left. Your data and the model stay on this device.' });
+    });
+  };
+
+  async #ask(action: () => Promise<void>): Promise<void> {
+    this.busy = true;
+    this.error = undefined;
+    try {
+      await action();
+    } catch (error) {
+      this.error = toErrorRecord(error);
+    } finally {
+      this.busy = false;
+    }
+  }
+}
+
+const BACKENDS: Readonly<Record<string, string>> = {
+  webgpu: 'GPU (WebGPU)',
+  webgl: 'GPU (WebGL)',
+  wasm: 'Processor (WebAssembly)',
+  cpu: 'Processor (JavaScript)',
+};
+
+function backendWords(backend: string): string {
+  return BACKENDS[backend] ?? backend;
+}
+
+customElements.define('mm-session-panel', SessionPanel);

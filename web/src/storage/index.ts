@@ -1,0 +1,33 @@
+export type { DatasetInfo } from './dataset-info.ts';
+export {
+  createDataset,
+  type DatasetWriter,
+  deleteDataset,
+  getDataset,
+  listDatasets,
+  loadExamples,
+  purgeTrash,
+  sweepOrphans,
+  throwIfAborted,
+  UNDO_MS,
+  undoDelete,
+} from './dataset-store.ts';
+export { type Consent, type Database, database, openDatabase } from './db.ts';
+export { loadIdentity } from './identity-store.ts';
+export { readLedger, readLedgers, runStore } from './run-store.ts';
+export {
+  changeSettings,
+  defaultSettings,
+  deleteEverything,
+  giveConsent,
+  listConsents,
+  loadSettings,
+  recall,
+  remember,
+  requestPersistence,
+  type Settings,
+  type StorageUsage,
+  storageUsage,
+  withdrawConsent,
+} from './settings-store.ts';
+export { storageError, stored } from './storage-error.ts';

@@ -1,0 +1,106 @@
+import { check } from '../../../shared/errors/index.ts';
+import {
+  appendEntry,
+  type ChainedEntry,
+  type LedgerEntry,
+  verifyChain,
+} from '../../../shared/ledger/index.ts';
+import type { Store } from '../../../shared/session/ports.ts';
+import { hashWeights, type Model, modelBytes } from '../../../shared/update/index.ts';
+import type { RoundRecord } from '../../../shared/wire/index.ts';
+import { type Database, database, keysOf } from './db.ts';
+import { stored } from './storage-error.ts';
+
+/** Durable: resolved only once the operating system has the bytes, since a reload must find them. */
+const DURABLE = { durability: 'strict' } as const;
+
+/** The session's store on this device. One model per run is kept: the newest. */
+export async function runStore(db?: Database): Promise<Store> {
+  const storage = db ?? (await database());
+  return {
+    loadModel: (run) => stored(() => loadModel(storage, run)),
+
+    saveModel: (run, model) =>
+      stored(async () => {
+        const weights = new Blob([modelBytes(model)]);
+        const transaction = storage.transaction('models', 'readwrite', DURABLE);
+        const newest = await transaction.store.get(run);
+        if (newest === undefined || newest.version <= model.version) {
+          const { version, layoutHash, hash } = model;
+          await transaction.store.put({ run, version, layoutHash, hash, weights });
+        }
+        await transaction.done;
+      }),
+
+    loadRecords: (run, fromRound) =>
+      stored(async () => {
+        const range = IDBKeyRange.bound([run, fromRound], [run, []]);
+        const found = await storage.getAll('records', range);
+        return found.map(({ record }) => record).sort(byAttempt);
+      }),
+
+    saveRecord: (run, record) =>
+      stored(async () => {
+        const transaction = storage.transaction('records', 'readwrite', DURABLE);
+        const existing = await transaction.store.getKey([run, record.round, record.hash]);
+        if (existing === undefined) await transaction.store.put({ run, record });
+        await transaction.done;
+      }),
+
+    appendLedger: (entry) => stored(() => appendLedger(storage, entry)),
+  };
+}
+
+/** The ledger of one dataset, oldest first, checked. @throws `ledger.broken-chain`. */
+export async function readLedger(dataset: string, db?: Database): Promise<ChainedEntry[]> {
+  return stored(async () => {
+    const entries = await (db ?? (await database())).getAll('ledger', keysOf(dataset));
+    verifyChain(entries);
+    return entries;
+  });
+}
+
+/** The ledgers of all datasets, those that were deleted included. @throws `ledger.broken-chain`. */
+export async function readLedgers(db?: Database): Promise<ReadonlyMap<string, readonly ChainedEntry[]>> {
+  return stored(async () => {
+    const chains = new Map<string, ChainedEntry[]>();
+    for (const link of await (db ?? (await database())).getAll('ledger')) {
+      const chain = chains.get(link.entry.dataset) ?? [];
+      chain.push(link);
+      chains.set(link.entry.dataset, chain);
+    }
+    for (const chain of chains.values()) verifyChain(chain);
+    return chains;
+  });
+}
+
+/** In one transaction, so that two tabs cannot both follow the same entry. */
+async function appendLedger(storage: Database, entry: LedgerEntry): Promise<void> {
+  const transaction = storage.transaction('ledger', 'readwrite', DURABLE);
+  const newest = await transaction.store.openCursor(keysOf(entry.dataset), 'prev');
+  await transaction.store.add(appendEntry(newest?.value, entry));
+  await transaction.done;
+}
+
+async function loadModel(storage: Database, run: string): Promise<Model | undefined> {
+  const found = await storage.get('models', run);
+  if (found === undefined) return undefined;
+  const bytes = await found.weights.arrayBuffer();
+  const remedy = 'Leave the run and join it again: the model is fetched from the others.';
+  check(bytes.byteLength % 4 === 0, 'storage.corrupt', 'The stored model is damaged.', { remedy });
+  const weights = new Float32Array(bytes);
+  check(
+    hashWeights(found.layoutHash, weights) === found.hash,
+    'storage.corrupt',
+    'The stored model is damaged.',
+    {
+      expected: `weights with the hash ${found.hash}`,
+      remedy,
+    },
+  );
+  return { version: found.version, layoutHash: found.layoutHash, weights, hash: found.hash };
+}
+
+function byAttempt(a: RoundRecord, b: RoundRecord): number {
+  return a.round - b.round || a.term - b.term || a.attempt - b.attempt;
+}

@@ -1,0 +1,82 @@
+import { MurmurationError } from '../../../shared/errors/index.ts';
+import type { JobId } from './api.ts';
+import { type Reply, unwrap } from './reply.ts';
+
+/** The part of a Worker that its calls depend on. */
+export interface WorkerLike {
+  addEventListener(type: 'error' | 'messageerror', listener: (event: Event) => void): void;
+  terminate(): void;
+}
+
+/**
+ * Makes every call to a worker end: with its reply, when its signal is aborted, or when the worker dies.
+ * Comlink by itself leaves calls to a dead worker pending for ever.
+ */
+export class WorkerCalls {
+  readonly #worker: WorkerLike;
+  readonly #cancel: (job: JobId) => void;
+  readonly #pending = new Set<(error: MurmurationError) => void>();
+  #death: MurmurationError | undefined;
+  #nextJob: JobId = 1;
+
+  constructor(worker: WorkerLike, cancel: (job: JobId) => void) {
+    this.#worker = worker;
+    this.#cancel = cancel;
+    worker.addEventListener('error', (event) => {
+      event.preventDefault();
+      const { message } = event as ErrorEvent;
+      this.end('The trainer crashed.', message ? String(message) : 'its script did not load');
+    });
+    worker.addEventListener('messageerror', () => {
+      this.end('The trainer crashed.', 'a message that could not be read');
+    });
+  }
+
+  /** @throws what the reply says; `training.cancelled`; `training.failed` when the worker is or goes dead. */
+  run<T>(signal: AbortSignal | undefined, call: (job: JobId) => Promise<Reply<T>>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (this.#death !== undefined) return reject(this.#death);
+      if (signal?.aborted) return reject(cancelled(signal));
+      const job = this.#nextJob++;
+      const settle = () => {
+        this.#pending.delete(fail);
+        signal?.removeEventListener('abort', abort);
+      };
+      const fail = (error: unknown) => {
+        settle();
+        reject(error);
+      };
+      const abort = () => {
+        this.#cancel(job);
+        fail(cancelled(signal!));
+      };
+      this.#pending.add(fail);
+      signal?.addEventListener('abort', abort, { once: true });
+      call(job).then((reply) => {
+        settle();
+        try {
+          resolve(unwrap(reply));
+        } catch (error) {
+          reject(error);
+        }
+      }, fail);
+    });
+  }
+
+  /** Terminates the worker. Calls under way, and later ones, reject with `training.failed`. */
+  end(summary: string, received?: string): void {
+    if (this.#death !== undefined) return;
+    this.#death = new MurmurationError('training.failed', summary, {
+      ...(received === undefined ? {} : { received }),
+      remedy: 'Join again to start a new trainer.',
+    });
+    this.#worker.terminate();
+    for (const reject of [...this.#pending]) reject(this.#death);
+  }
+}
+
+function cancelled(signal: AbortSignal): MurmurationError {
+  return new MurmurationError('training.cancelled', 'The computation was cancelled.', {
+    cause: signal.reason,
+  });
+}
