@@ -11,7 +11,7 @@ const flush = () => new Promise<void>((resolve) => setImmediate(resolve));
 const runs = options.seed === undefined ? integerOption('runs', options.runs, 1, 1_000_000) : 1;
 const first = integerOption('first', options.first, 0, 1_000_000_000);
 const startedMs = performance.now();
-const totals = { runs: 0, rounds: 0, abandoned: 0, faults: 0 };
+const totals = { runs: 0, rounds: 0, abandoned: 0, forks: 0, faults: 0 };
 const failures: { seed: string; failure: string }[] = [];
 
 for (let i = 0; i < runs; i++) {
@@ -19,6 +19,7 @@ for (let i = 0; i < runs; i++) {
   totals.runs++;
   totals.rounds += outcome.rounds;
   totals.abandoned += outcome.abandoned;
+  totals.forks += outcome.forks;
   totals.faults += outcome.faults.length;
   if (outcome.failure !== undefined) {
     failures.push({ seed: outcome.seed, failure: outcome.failure });
@@ -32,7 +33,7 @@ for (let i = 0; i < runs; i++) {
 
 const seconds = (performance.now() - startedMs) / 1000;
 console.log(
-  `\n${totals.runs} runs, ${totals.faults} faults injected, ${totals.rounds} rounds committed, ${totals.abandoned} abandoned by name, ${failures.length} failures, ${seconds.toFixed(1)} s`,
+  `\n${totals.runs} runs, ${totals.faults} faults injected, ${totals.rounds} rounds committed, ${totals.abandoned} abandoned by name, ${totals.forks} discarded as forks, ${failures.length} failures, ${seconds.toFixed(1)} s`,
 );
 writeJson(options.json, { ...totals, seconds, failures });
 process.exit(failures.length === 0 ? 0 : 1);

@@ -54,7 +54,7 @@ export function createApp({ config, database, repository, log, samples }: AppCon
 
   app.route('/health', healthRoute(database));
   app.route('/api/federations', federationRoutes(repository, limitWrites));
-  app.route('/api/runs', runRoutes(repository));
+  app.route('/api/runs', runRoutes({ repository, log }));
   app.route('/api/sample', sampleRoutes(samples ?? sampleData()));
   return app;
 }

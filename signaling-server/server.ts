@@ -71,9 +71,9 @@ export async function startServer(
 
     const app = createApp({ config, database, repository, log });
     const httpServer = createAdaptorServer({ fetch: app.fetch }) as Server;
+    const stop = gracefulStop(httpServer, log);
     // Closed in reverse: first nothing new, then the attachments, then what is still at hand, last the database.
-    let finished: Promise<void> = Promise.resolve();
-    closers.push(() => finishWithin(httpServer, finished, log));
+    closers.push(stop.finishRequests);
     for (const attach of overrides.attach ?? []) {
       const attachment = await attach({ app, httpServer, repository, config, log });
       closers.push(() => attachment.close());
@@ -81,9 +81,7 @@ export async function startServer(
     mountPage(app, resolve(config.webRoot));
 
     await listen(httpServer, config);
-    closers.push(async () => {
-      finished = new Promise((settle) => httpServer.close(() => settle()));
-    });
+    closers.push(stop.acceptNoMore);
     const { port } = httpServer.address() as AddressInfo;
     const url = config.publicOrigin ?? `http://${urlHost(config.host)}:${port}`;
     log.info({ url, port, database: database.kind }, 'listening');
@@ -110,18 +108,35 @@ function listen(server: Server, { host, port }: ServerConfig): Promise<void> {
   });
 }
 
-/** Waits for the requests at hand, then cuts those that do not come to an end. */
-async function finishWithin(server: Server, finished: Promise<void>, log: Logger): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((settle) => {
-    timer = setTimeout(() => {
-      log.warn('some requests did not finish in time; they are cut');
-      server.closeAllConnections();
-      settle();
-    }, GRACE_MS);
+interface GracefulStop {
+  acceptNoMore(): Promise<void>;
+  /** Waits for the requests at hand, and cuts those that do not come to an end. */
+  finishRequests(): Promise<void>;
+}
+
+function gracefulStop(server: Server, log: Logger): GracefulStop {
+  let finished: Promise<void> | undefined;
+  // A connection that is kept alive after its last answer would hold the server up.
+  server.on('request', (_request, response) => {
+    response.once('close', () => setImmediate(() => finished && server.closeIdleConnections()));
   });
-  await Promise.race([finished, late]);
-  clearTimeout(timer);
+  return {
+    async acceptNoMore() {
+      finished = new Promise((settle) => server.close(() => settle()));
+    },
+    async finishRequests() {
+      let timer: NodeJS.Timeout | undefined;
+      const late = new Promise<void>((settle) => {
+        timer = setTimeout(() => {
+          log.warn('some requests did not finish in time; they are cut');
+          server.closeAllConnections();
+          settle();
+        }, GRACE_MS);
+      });
+      await Promise.race([finished, late]);
+      clearTimeout(timer);
+    },
+  };
 }
 
 /** Closes in reverse order, all of it, whatever fails on the way. @throws the first failure. */

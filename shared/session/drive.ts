@@ -46,7 +46,12 @@ export interface NodeOptions {
     readonly electionMs: number;
   };
   /** Set on the server, which coordinates from the start. */
-  readonly coordinator?: { readonly term: number; readonly model: Model | undefined };
+  readonly coordinator?: {
+    readonly term: number;
+    readonly model: Model | undefined;
+    /** Survivors of the newest recorded round. */
+    readonly electorate: readonly ParticipantId[];
+  };
   readonly settleMs: number;
   readonly saveTerm?: (term: number) => Promise<void>;
   readonly observer?: NodeObserver;
@@ -239,7 +244,7 @@ export function createNode(options: NodeOptions): SessionNode {
         });
       case 'coordinate':
         cancelTimers(COORDINATOR_TIMERS);
-        coordinator = initialCoordinator(effect.term, effect.model, [self]);
+        coordinator = initialCoordinator(effect.term, effect.model, [self], []);
         for (const [peer, { incarnation }] of transport.peers())
           enqueue({ type: 'peer-up', peer, incarnation });
         return;
@@ -443,9 +448,13 @@ export function createNode(options: NodeOptions): SessionNode {
   return node;
 }
 
-function serverCoordinator({ term, model }: NonNullable<NodeOptions['coordinator']>): CoordinatorState {
-  if (model === undefined) return initialCoordinator(term, undefined, []);
-  return initialCoordinator(term, { version: model.version, hash: model.hash }, [SERVER]);
+function serverCoordinator({
+  term,
+  model,
+  electorate,
+}: NonNullable<NodeOptions['coordinator']>): CoordinatorState {
+  if (model === undefined) return initialCoordinator(term, undefined, [], electorate);
+  return initialCoordinator(term, { version: model.version, hash: model.hash }, [SERVER], electorate);
 }
 
 type EventBody = SessionEvent extends infer E

@@ -7,6 +7,8 @@ export interface FuzzOutcome {
   readonly seed: string;
   readonly rounds: number;
   readonly abandoned: number;
+  /** Rounds committed twice by coordinators that could not see each other; one of the two was discarded. */
+  readonly forks: number;
   readonly faults: readonly string[];
   /** What went wrong; undefined when nothing did. */
   readonly failure: string | undefined;
@@ -46,6 +48,7 @@ export async function fuzzSession(seed: string, flush: () => Promise<void>): Pro
     seed,
     rounds: world.records.length,
     abandoned: world.notices.filter(({ text }) => /^Round \d+ was abandoned/.test(text)).length,
+    forks: world.records.length - new Set(world.records.map(({ round }) => round)).size,
     faults,
     failure,
   });
@@ -129,7 +132,7 @@ function heal(world: World): void {
 }
 
 function isOver(world: World): boolean {
-  const last = world.records.at(-1)?.hash;
+  const last = world.nodes.get(SERVER)?.state.coordinator?.model?.hash;
   return world.ids.every((id) => {
     const participant = world.nodes.get(id)?.state.participant;
     return participant?.status.name === 'finished' && participant.model?.hash === last;
@@ -156,9 +159,14 @@ function describe(world: World): string {
     const state = world.nodes.get(id)?.state;
     const participant = state?.participant;
     const attempt = participant?.attempt;
-    return `${id} ${participant?.status.name} term ${participant?.term} v${participant?.model?.version} follows ${participant?.coordinator} ${attempt?.phase.name ?? '-'}${state?.coordinator === undefined ? '' : ` coordinates: ${state.coordinator.status.name}`}`;
+    return `${id} ${participant?.status.name} term ${participant?.term} v${participant?.model?.version} wants v${participant?.target?.version} up ${[...(participant?.peers.keys() ?? [])].length} follows ${participant?.coordinator} ${attempt?.phase.name ?? '-'}${state?.coordinator === undefined ? '' : ` coordinates: ${state.coordinator.status.name}`}`;
   });
   const server = world.nodes.get(SERVER)?.state.coordinator;
+  const round = server?.status.name === 'round' ? server.status.round : undefined;
+  if (round !== undefined)
+    lines.push(
+      `round ${JSON.stringify({ ...round, dropped: [...round.dropped], trained: [...round.trained], uploaded: [...round.uploaded], applied: [...round.applied], nowMs: world.clock.nowMs() })}`,
+    );
   return [
     ...lines,
     `server term ${server?.term} ${server?.status.name} v${server?.model?.version} members ${server?.members.size}`,

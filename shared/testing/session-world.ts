@@ -90,7 +90,7 @@ export function createWorld(options: WorldOptions): World {
       random: fakeCryptoRandom(random.fork(`${id}/${starts}`)),
       settleMs: 1000,
       ...(id === SERVER
-        ? { coordinator: { term: ++store.term, model: store.model } }
+        ? { coordinator: { term: ++store.term, model: store.model, electorate: store.electorate } }
         : {
             participant: {
               trainer: worldTrainer(id, clock, random.fork(`trainer/${starts}`), initial),
@@ -203,6 +203,7 @@ function worldTrainer(id: NodeId, clock: VirtualClock, random: SeededRandom, ini
 interface WorldStore extends Store {
   term: number;
   model: Model | undefined;
+  electorate: readonly ParticipantId[];
   readonly ledger: LedgerEntry[];
 }
 
@@ -212,6 +213,7 @@ function createWorldStore(): WorldStore {
   const store: WorldStore = {
     term: 0,
     model: undefined,
+    electorate: [],
     ledger: [],
     loadModel: async () => store.model,
     async saveModel(_run, model) {
@@ -221,6 +223,7 @@ function createWorldStore(): WorldStore {
       [...records.values()].filter(({ round }) => round >= fromRound).sort((a, b) => a.round - b.round),
     async saveRecord(_run, record) {
       records.set(record.round, record);
+      store.electorate = record.survivors;
     },
     async appendLedger(entry) {
       store.ledger.push(entry);

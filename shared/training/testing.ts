@@ -1,7 +1,8 @@
-import { env, setBackend } from '@tensorflow/tfjs-core';
+import { env, setBackend, type Tensor, tensor, tidy } from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
 import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 import { type Federation, type FederationInput, parseFederation } from '../federation/index.ts';
+import { seededRandom } from '../random/index.ts';
 import { registerMissingWasmKernels } from './kernels/index.ts';
 
 /** Sets up a backend in Node, for tests of this folder. */
@@ -52,3 +53,29 @@ export const SMALL_CNN_LAYERS: FederationInput['model']['layers'] = [
   { type: 'flatten' },
   { type: 'dense', units: 10 },
 ];
+
+/** Largest difference between the results of two backends, relative to the largest number among them. */
+export async function disagreement(compute: () => Tensor): Promise<number> {
+  const results: Float32Array[] = [];
+  for (const name of ['cpu', 'wasm'] as const) {
+    await useBackend(name);
+    const result = tidy(compute);
+    results.push(await result.data<'float32'>());
+    result.dispose();
+  }
+  const [expected, received] = results as [Float32Array, Float32Array];
+  if (expected.length !== received.length) return Infinity;
+  const scale = expected.reduce((largest, value) => Math.max(largest, Math.abs(value)), 1);
+  const worst = expected.reduce((most, value, i) => Math.max(most, Math.abs(value - received[i]!)), 0);
+  return worst / scale;
+}
+
+/** Reproducible noise over [-1, 1). */
+export function noise(seed: string, shape: number[]): Tensor {
+  const random = seededRandom(seed);
+  const length = shape.reduce((product, size) => product * size, 1);
+  return tensor(
+    Float32Array.from({ length }, () => 2 * random.uniform() - 1),
+    shape,
+  );
+}

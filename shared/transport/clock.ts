@@ -5,3 +5,12 @@ export interface Clock {
   /** @returns a function that cancels the timer. */
   after(delayMs: number, callback: () => void): () => void;
 }
+
+/** The host's own time. */
+export const systemClock: Clock = {
+  nowMs: () => Date.now(),
+  after(delayMs, callback) {
+    const timer = setTimeout(callback, delayMs);
+    return () => clearTimeout(timer);
+  },
+};

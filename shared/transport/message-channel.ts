@@ -73,6 +73,8 @@ export interface MessageChannel {
   /** Greets over a new pipe, and moves to it if it is better than those at hand. Takes it over. */
   attach(pipe: FramePipe): void;
   send(bytes: Uint8Array<ArrayBuffer>, options?: SendOptions): Promise<SendOutcome>;
+  /** Closes pipes that give no sign of life within this time. */
+  probe(withinMs: number): void;
   /** Closes pipes and forgets all state; pending sends end as `unreachable`. The channel can be used again. */
   reset(): void;
   /** Says goodbye; pending sends end as `aborted`. */
@@ -139,6 +141,15 @@ export function createMessageChannel(options: ChannelOptions): MessageChannel {
     },
     attach,
     send,
+    probe(withinMs) {
+      const askedMs = clock.nowMs();
+      for (const lane of lanes.filter(({ greeted }) => greeted)) {
+        transmit(lane, { type: 'ping' });
+        clock.after(withinMs, () => {
+          if (lane.lastHeardMs <= askedMs && lanes.includes(lane)) lane.pipe.close();
+        });
+      }
+    },
     reset() {
       epoch = options.nextEpoch();
       forget(undefined);
@@ -298,6 +309,7 @@ export function createMessageChannel(options: ChannelOptions): MessageChannel {
         if (past.length > MAX_PAST) past.shift();
       }
       end('lost', lane);
+      if (!lanes.includes(lane)) return;
     }
     remote = { incarnation, epoch: hello.epoch };
     lane.greeted = true;

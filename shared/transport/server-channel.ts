@@ -6,9 +6,9 @@ import { crc32 } from './crc32.ts';
 import { createEmitter } from './emitter.ts';
 import type { ServerFrame, ServerLink } from './hub-client.ts';
 import { MAX_SMALL_MESSAGE_BYTES } from './hub-protocol.ts';
-import { createInbox } from './message-inbox.ts';
-import { createOutbox, type OutgoingMessage } from './message-outbox.ts';
 import type { PeerStatus, SendOptions, SendOutcome, TransportEvent } from './port.ts';
+import { createInbox } from './server-inbox.ts';
+import { createOutbox, type OutgoingMessage } from './server-outbox.ts';
 import { type Access, download, type FetchLike, type TransferHost, upload } from './server-transfer.ts';
 
 /** Whole messages between this participant and the server as a node: what a Transport does, for that one peer. */
@@ -101,7 +101,8 @@ export function createServerChannel(options: ServerChannelOptions): ServerChanne
   const sendSmall = ({ number, bytes: payload }: OutgoingMessage): void => {
     const { stream, oldest } = outbox;
     const crc = crc32(payload);
-    if (link.sendFrame({ kind: 'message', stream, number, oldest, crc, payload })) bytesSent += payload.length;
+    if (link.sendFrame({ kind: 'message', stream, number, oldest, crc, payload }))
+      bytesSent += payload.length;
   };
 
   const sendLarge = async (message: OutgoingMessage): Promise<void> => {
@@ -233,7 +234,7 @@ export function createServerChannel(options: ServerChannelOptions): ServerChanne
   });
 
   return {
-    get status() {
+    get status(): PeerStatus | undefined {
       return up === undefined ? undefined : { path: 'server', incarnation: up, bytesSent, bytesReceived };
     },
     send(bytes, sendOptions) {

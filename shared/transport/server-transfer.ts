@@ -2,7 +2,7 @@ import { check, type ErrorRecord, hasCode, MurmurationError, toErrorRecord } fro
 import type { Clock } from './clock.ts';
 import { crc32 } from './crc32.ts';
 import { checkCrc } from './hub-frames.ts';
-import type { OutgoingMessage } from './message-outbox.ts';
+import type { OutgoingMessage } from './server-outbox.ts';
 
 /** The part of `fetch` that is used here. */
 export type FetchLike = (url: string, init: FetchInit) => Promise<FetchResponse>;
@@ -105,7 +105,8 @@ export async function upload(
             }),
       );
       if (response.status === 204) return 'delivered';
-      if (isFinal(response.status)) return await errorOf(response);
+      const error = response.status >= 400 ? await errorOf(response) : undefined;
+      if (error !== undefined && isFinal(response.status)) return error;
       offset = offsetOf(response, bytes.length);
       if (offset !== undefined && offset > (known ?? 0)) failures = 0;
       if (offset !== undefined && known === undefined) continue;
@@ -148,7 +149,10 @@ export async function download(
         const headers = { authorization: `Bearer ${access.token}`, range: `bytes=${received}-` };
         const response = await host.fetch(url, { method: 'GET', headers, signal: either });
         if (response.status === 404) throw gone();
-        if (response.status !== 206 || response.body === null) return;
+        if (response.status !== 206 || response.body === null) {
+          await errorOf(response); // its body is read, or the connection could not be used again
+          return;
+        }
         const reader = response.body.getReader();
         for (let part = await reader.read(); !part.done; part = await reader.read()) {
           if (part.value === undefined) continue;

@@ -50,8 +50,10 @@ const participant = z.custom<ParticipantId>(
   'not a participant id',
 );
 const count = z.int().min(0);
-const base64Url = (length: number) =>
-  z.string().regex(new RegExp(`^[A-Za-z0-9_-]{${length}}$`), `not ${length} characters of base64url`);
+/** Canonical: the bits of the last character that carry nothing are zero, so one value has one text. */
+const bytes16 = z.string().regex(/^[A-Za-z0-9_-]{21}[AQgw]$/, 'not 16 bytes in base64url');
+const bytes32 = z.string().regex(/^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/, 'not 32 bytes in base64url');
+const bytes64 = z.string().regex(/^[A-Za-z0-9_-]{85}[AQgw]$/, 'not 64 bytes in base64url');
 
 const envelopeSchema = z.strictObject({
   v: z.literal(VERSION),
@@ -60,11 +62,11 @@ const envelopeSchema = z.strictObject({
   incarnation: count,
   toIncarnation: count,
   sequence: count.min(1),
-  connection: base64Url(22),
+  connection: bytes16,
   kind: z.enum(SIGNAL_KINDS),
   body: z.string(),
-  publicKey: base64Url(43),
-  signature: base64Url(86),
+  publicKey: bytes32,
+  signature: bytes64,
 });
 
 /** @returns the envelope as JSON. */

@@ -87,7 +87,7 @@ export const messageSchemas = {
     tally: count,
     slices: z.array(count).min(1).max(1024),
   }),
-  applied: z.strictObject({ run, attempt: attemptId, hash }),
+  applied: z.strictObject({ run, attempt: attemptId, tally: count, hash }),
   evaluated: z.strictObject({ run, round: count, hash, counts: evaluation }),
 
   // coordinator → participants

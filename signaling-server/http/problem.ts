@@ -58,7 +58,13 @@ export function problemResponse(thrown: unknown, headers: Record<string, string>
   };
   return new Response(JSON.stringify(body), {
     status,
-    headers: { 'content-type': 'application/problem+json', 'cache-control': 'no-store', ...headers },
+    headers: {
+      'content-type': 'application/problem+json',
+      'cache-control': 'no-store',
+      // The rest of a body that is too large is still on its way: this connection is of no further use.
+      ...(status === 413 ? { connection: 'close' } : {}),
+      ...headers,
+    },
   });
 }
 

@@ -1,4 +1,6 @@
+import type { HttpBindings } from '@hono/node-server';
 import { type Context, Hono } from 'hono';
+import type { Logger } from 'pino';
 import type { Repository } from '../storage/repository.ts';
 import type { ModelVersion } from '../storage/run-repository.ts';
 import { integerQuery, pathParameter } from './parameters.ts';
@@ -7,8 +9,14 @@ const MAX_ROUND = 2 ** 32 - 1;
 const DEFAULT_PAGE = 1_000;
 const MAX_PAGE = 1_000;
 
+export interface RunRoutesContext {
+  readonly repository: Repository;
+  readonly log: Logger;
+}
+
 /** `/api/runs`: history, metrics and model weights. */
-export function runRoutes(repository: Repository): Hono {
+export function runRoutes(context: RunRoutesContext): Hono {
+  const { repository } = context;
   const routes = new Hono();
   const runOf = (c: Context): string => pathParameter(c, 'run', /^[A-Za-z0-9_-]{1,64}$/, 'the id of a run');
 
@@ -36,13 +44,17 @@ export function runRoutes(repository: Repository): Hono {
   routes.get('/:run/models/:version', async (c) => {
     const version = pathParameter(c, 'version', /^(?:latest|\d{1,10})$/, '"latest" or a version number');
     const found = await repository.findVersion(runOf(c), version === 'latest' ? version : Number(version));
-    return weightsResponse(c, repository, found);
+    return weightsResponse(c, context, found);
   });
 
   return routes;
 }
 
-async function weightsResponse(c: Context, repository: Repository, model: ModelVersion): Promise<Response> {
+async function weightsResponse(
+  c: Context,
+  { repository, log }: RunRoutesContext,
+  model: ModelVersion,
+): Promise<Response> {
   const pinned = c.req.query('hash') === model.hash;
   const etag = `"${model.hash}"`;
   const headers = {
@@ -62,18 +74,32 @@ async function weightsResponse(c: Context, repository: Repository, model: ModelV
   const pieces = repository.blobs.get(model.blob)[Symbol.asyncIterator]();
   // A file that is missing, or small and damaged, is found before anything is sent.
   const first = await pieces.next();
-  return c.body(streamOf(first, pieces), 200, full);
+  const { outgoing } = (c.env ?? {}) as Partial<HttpBindings>;
+  const cut = (error: unknown): void => {
+    log.error({ err: error, model: model.hash }, 'a model could not be sent to its end');
+    outgoing?.destroy();
+  };
+  return c.body(streamOf(first, pieces, cut), 200, full);
 }
 
-function streamOf(first: IteratorResult<Uint8Array>, rest: AsyncIterator<Uint8Array>): ReadableStream {
+/** @param cut Ends the connection: a stream that fails would otherwise get its error's text as a last piece. */
+function streamOf(
+  first: IteratorResult<Uint8Array>,
+  rest: AsyncIterator<Uint8Array>,
+  cut: (error: unknown) => void,
+): ReadableStream {
   let next: IteratorResult<Uint8Array> | undefined = first;
   return new ReadableStream(
     {
       async pull(controller) {
-        const piece = next ?? (await rest.next());
-        next = undefined;
-        if (piece.done) controller.close();
-        else controller.enqueue(piece.value);
+        try {
+          const piece = next ?? (await rest.next());
+          next = undefined;
+          if (piece.done) controller.close();
+          else controller.enqueue(piece.value);
+        } catch (error) {
+          cut(error);
+        }
       },
       async cancel() {
         await rest.return?.();

@@ -1,5 +1,5 @@
 import type { RawData, WebSocket } from 'ws';
-import { MurmurationError, toErrorRecord } from '../../shared/errors/index.ts';
+import { MurmurationError } from '../../shared/errors/index.ts';
 import type { ParticipantId } from '../../shared/identity/index.ts';
 import type { Clock } from '../../shared/transport/clock.ts';
 import { encodeFrame } from '../../shared/transport/hub-frames.ts';
@@ -97,7 +97,7 @@ export function createConnection(
 
   const fault = (thrown: unknown): void => {
     const known = thrown instanceof MurmurationError;
-    if (!known) log.error({ error: toErrorRecord(thrown) }, 'hub: failed on a message');
+    if (!known) log.error({ err: thrown }, 'hub: failed on a message');
     sendText({ type: 'refused', error: known ? thrown.toRecord() : INTERNAL });
     if (++faults >= limits.maxFaults) end(CLOSE.policy, 'too many refused messages');
   };

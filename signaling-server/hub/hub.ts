@@ -2,7 +2,7 @@ import { randomBytes, randomInt } from 'node:crypto';
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { type ErrorCode, MurmurationError, toErrorRecord } from '../../shared/errors/index.ts';
+import { MurmurationError, toErrorRecord } from '../../shared/errors/index.ts';
 import { type ParticipantId, participantIdToBytes, toBase64Url } from '../../shared/identity/index.ts';
 import type { Clock } from '../../shared/transport/clock.ts';
 import { createEmitter } from '../../shared/transport/emitter.ts';
@@ -113,7 +113,7 @@ export function createHub(options: HubOptions): HubServer {
   const connections = new Set<Connection>();
   const credentials = createCredentials(clock, limits.tokenGraceMs);
   const events = createEmitter<HubServerEvent>((thrown) =>
-    log.error({ error: toErrorRecord(thrown) }, 'hub: a listener failed'),
+    log.error({ err: thrown }, 'hub: a listener failed'),
   );
   const sockets = new WebSocketServer({
     noServer: true,
@@ -124,10 +124,11 @@ export function createHub(options: HubOptions): HubServer {
   const detachments: (() => void)[] = [];
   let unproven = 0;
   let closing: Promise<void> | undefined;
+  let onAllClosed = (): void => undefined;
 
   const attach = (httpServer: Server): void => {
     const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-      const url = URL.parse(request.url ?? '/', 'http://hub');
+      const url = parseUrl(request.url ?? '/');
       if (url?.pathname !== path) {
         if (httpServer.listenerCount('upgrade') === 1) refuseUpgrade(socket, '404 Not Found');
       } else if (closing !== undefined || unproven >= limits.maxUnproven) {
@@ -151,15 +152,12 @@ export function createHub(options: HubOptions): HubServer {
       { limits, clock, log },
       {
         onText(text) {
-          const message = parseClientText(text);
-          if (typeof state === 'object') return receiveText(state, message);
-          if (state !== 'challenged' || message.type !== 'hello') throw outOfPhase('hello', message.type);
-          state = 'checking';
-          admit(message);
+          if (typeof state === 'object') receiveText(state, parseClientText(text));
+          else begin(text);
         },
         onBinary(bytes) {
-          if (typeof state !== 'object') throw outOfPhase('hello', 'a binary frame');
-          receiveFrame(state, bytes);
+          if (typeof state === 'object') receiveFrame(state, bytes);
+          else refuse(outOfPhase('hello', 'a binary frame'));
         },
         onClosed() {
           connections.delete(connection);
@@ -167,53 +165,66 @@ export function createHub(options: HubOptions): HubServer {
           if (typeof state === 'object') depart(state);
           else unproven--;
           state = 'closed';
+          if (connections.size === 0) onAllClosed();
         },
       },
     );
     connections.add(connection);
     const cancelTimeout = clock.after(limits.handshakeTimeoutMs, () => {
-      if (typeof state !== 'object') refuse('transport.timed-out', 'The handshake took too long.');
+      const late = 'The handshake took too long.';
+      refuse(new MurmurationError('transport.timed-out', late, { remedy: 'Connect again.' }));
     });
+
+    const begin = (text: string): void => {
+      try {
+        const message = parseClientText(text);
+        if (state !== 'challenged' || message.type !== 'hello') throw outOfPhase('hello', message.type);
+        state = 'checking';
+        admit(message);
+      } catch (thrown) {
+        refuse(thrown);
+      }
+    };
 
     const admit = (hello: Hello): void => {
       check(hello).then(
-        (problem) => {
+        () => {
           if (state !== 'checking') return;
-          if (problem !== undefined) {
-            connection.notify(problem);
-            connection.end(CLOSE.refused, problem.code);
-            return;
-          }
           unproven--;
           cancelTimeout();
           state = join(connection, hello);
         },
-        (thrown) => {
-          log.error({ error: toErrorRecord(thrown) }, 'hub: could not look a federation up');
-          refuse('http.unavailable', 'The server cannot look federations up at the moment.');
-        },
+        (thrown) => refuse(thrown),
       );
     };
 
-    const check = async (hello: Hello): Promise<MurmurationError | undefined> => {
-      try {
-        proveIdentity(hello, nonce, federation);
-      } catch (thrown) {
-        if (thrown instanceof MurmurationError) return thrown;
-        throw thrown;
-      }
-      if (!(await options.lookupFederation(federation))) return unknownFederation(federation);
-      const room = rooms.get(federation);
-      const full = room !== undefined && room.members.size >= limits.maxPeersPerFederation;
-      return full && !room.members.has(hello.participant) ? tooMany(limits) : undefined;
+    /** @throws the reason not to let this participant in. */
+    const check = async (hello: Hello): Promise<void> => {
+      proveIdentity(hello, nonce, federation);
+      if (!(await isKnown(federation))) throw unknownFederation(federation);
+      const members = rooms.get(federation)?.members;
+      const full = members !== undefined && members.size >= limits.maxPeersPerFederation;
+      if (full && !members.has(hello.participant)) throw tooMany(limits);
     };
 
-    const refuse = (code: ErrorCode, summary: string): void => {
-      connection.notify(new MurmurationError(code, summary, { remedy: 'Connect again.' }));
-      connection.end(CLOSE.refused, code);
+    /** Before the handshake is done, the first thing that goes wrong ends the connection. */
+    const refuse = (thrown: unknown): void => {
+      connection.fault(thrown);
+      connection.end(CLOSE.refused, toErrorRecord(thrown).code);
     };
 
     connection.sendText({ type: 'challenge', protocol: HUB_PROTOCOL, nonce });
+  };
+
+  const isKnown = async (federation: string): Promise<boolean> => {
+    try {
+      return await options.lookupFederation(federation);
+    } catch (thrown) {
+      log.error({ err: thrown }, 'hub: could not look a federation up');
+      throw new MurmurationError('http.unavailable', 'The server cannot look federations up at the moment.', {
+        remedy: 'Connect again.',
+      });
+    }
   };
 
   const roomOf = (federation: string): Room => {
@@ -326,27 +337,22 @@ export function createHub(options: HubOptions): HubServer {
 
   const shutDown = async (): Promise<void> => {
     for (const detach of detachments) detach();
-    const closed = new Promise<void>((resolve) => {
-      const poll = (): void => {
-        if (connections.size === 0) resolve();
-        else setImmediate(poll);
-      };
-      const cancelCut = clock.after(CLOSE_GRACE_MS, () => {
-        for (const connection of connections) connection.terminate();
-      });
-      poll();
-      closedCleanup.push(cancelCut);
+    const allClosed = new Promise<void>((resolve) => {
+      onAllClosed = resolve;
     });
+    const cancelCut = clock.after(CLOSE_GRACE_MS, () => {
+      for (const connection of connections) connection.terminate();
+    });
+    if (connections.size === 0) onAllClosed();
     for (const connection of connections) {
       connection.sendText({ type: 'bye', reason: 'shutdown' });
       connection.end(CLOSE.goingAway, 'shutdown');
     }
-    await closed;
-    for (const cleanup of closedCleanup) cleanup();
+    await allClosed;
+    cancelCut();
     credentials.close();
     sockets.close();
   };
-  const closedCleanup: (() => void)[] = [];
 
   return {
     incarnation,
@@ -382,6 +388,10 @@ function broadcast(room: Room, message: ServerText): void {
 
 function credentialOf({ federation, presence }: Member): Credential {
   return { federation, participant: presence.peer, incarnation: presence.incarnation };
+}
+
+function parseUrl(target: string): URL | undefined {
+  return URL.canParse(target, 'http://hub') ? new URL(target, 'http://hub') : undefined;
 }
 
 function refuseUpgrade(socket: Duplex, status: string): void {

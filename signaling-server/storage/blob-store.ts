@@ -10,7 +10,7 @@ export interface BlobStore {
   put(bytes: Uint8Array): Promise<BlobKey>;
   /**
    * The bytes in pieces. The last piece comes only after the checksum of all is known to be right.
-   * @throws `http.not-found` for an unknown key, `storage.corrupt` for bytes that are not those stored.
+   * @throws `storage.corrupt` for bytes that are missing, or are not those stored.
    */
   get(key: BlobKey): AsyncIterable<Uint8Array>;
   has(key: BlobKey): Promise<boolean>;

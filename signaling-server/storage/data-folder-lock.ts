@@ -38,14 +38,16 @@ export async function lockDataFolder(folder: string): Promise<DataFolderLock> {
   try {
     await mkdir(folder, { recursive: true });
     await writeFile(draft, JSON.stringify(self), { flag: 'wx' });
-    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      if (await linked(draft, path)) return hold(path, token);
-      await removeIfStale(path, `${draft}.stale`);
+    try {
+      for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+        if (await linked(draft, path)) return hold(path, token);
+        await removeIfStale(path, `${draft}.stale`);
+      }
+    } finally {
+      await rm(draft, { force: true });
     }
   } catch (error) {
     throw storageError(error, `the data folder ${folder}`);
-  } finally {
-    await rm(draft, { force: true });
   }
   throw locked(path, 'another process');
 }

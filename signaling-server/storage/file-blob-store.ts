@@ -9,6 +9,7 @@ import { storageError } from './storage-error.ts';
 export type FileSystem = Pick<typeof fs, 'mkdir' | 'open' | 'rename' | 'rm' | 'stat'>;
 
 const PIECE_BYTES = 64 * 1024;
+const REMEDY = 'Restore the file from a backup, or save the model again: that mends its file.';
 
 /**
  * Blobs as files `FOLDER/ab/abcd…`, written beside their place, flushed to the disk and only then renamed: a
@@ -68,8 +69,7 @@ export function fileBlobStore(folder: string, system: FileSystem = fs): BlobStor
         check(found === key, 'storage.corrupt', 'A model file is damaged.', {
           expected: `SHA-256 ${key}`,
           received: found,
-          remedy:
-            'Restore the file from a backup, or delete it and let the participants send the model again.',
+          remedy: REMEDY,
         });
         if (held !== undefined) yield held;
       } catch (error) {
@@ -114,8 +114,8 @@ async function openBlob(system: FileSystem, path: string): Promise<fs.FileHandle
     return await system.open(path, 'r');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw storageError(error, 'the model files');
-    throw new MurmurationError('http.not-found', 'There is no such model file.', {
-      remedy: 'Ask another participant for the model.',
+    throw new MurmurationError('storage.corrupt', 'A model file is missing.', {
+      remedy: REMEDY,
       cause: error,
     });
   }

@@ -28,9 +28,14 @@ const MAINTAIN_TIMEOUT_MS = 300_000;
  * PostgreSQL in a thread of this process, its files in `DATA_DIR/database`. A thread that dies is started again
  * by the next statement; PostgreSQL recovers from its log. It never calls fsync: acknowledged rows survive the
  * death of the process, not of the power (use PostgreSQL where that matters).
+ * @param script What the thread runs; another one in tests.
  * @throws `storage.locked` when another process has the folder.
  */
-export async function pgliteDriver(dataDir: string, log: Logger): Promise<SqlDriver> {
+export async function pgliteDriver(
+  dataDir: string,
+  log: Logger,
+  script: URL = threadScript(),
+): Promise<SqlDriver> {
   const lock = await lockDataFolder(dataDir);
   const folder = join(dataDir, 'database');
   try {
@@ -45,7 +50,7 @@ export async function pgliteDriver(dataDir: string, log: Logger): Promise<SqlDri
 
   const ask = (request: Ask, timeoutMs: number): Promise<unknown[][]> => {
     if (closed) return Promise.reject(unavailable('the database was closed'));
-    thread ??= startThread(folder, (reason) => {
+    thread ??= startThread(script, folder, (reason) => {
       thread = undefined;
       if (!closed) log.error({ reason }, 'the database thread ended; the next statement starts it again');
     });
@@ -83,8 +88,8 @@ export async function pgliteDriver(dataDir: string, log: Logger): Promise<SqlDri
   };
 }
 
-function startThread(folder: string, ended: (reason: string) => void): Thread {
-  const worker = new Worker(threadUrl(), { workerData: { folder } });
+function startThread(script: URL, folder: string, ended: (reason: string) => void): Thread {
+  const worker = new Worker(script, { workerData: { folder } });
   const pending = new Map<number, Pending>();
   const settle = (id: number): Pending | undefined => {
     const call = pending.get(id);
@@ -110,10 +115,10 @@ function startThread(folder: string, ended: (reason: string) => void): Thread {
 }
 
 /** Worker threads do not inherit the TypeScript loader, so the thread's first lines install it. */
-function threadUrl(): URL {
+function threadScript(): URL {
   const loader = import.meta.resolve('tsx/esm/api');
-  const script = new URL('./pglite-thread.ts', import.meta.url).href;
-  const source = `import { register } from ${JSON.stringify(loader)}; register(); await import(${JSON.stringify(script)});`;
+  const thread = new URL('./pglite-thread.ts', import.meta.url).href;
+  const source = `import { register } from ${JSON.stringify(loader)}; register(); await import(${JSON.stringify(thread)});`;
   return new URL(`data:text/javascript,${encodeURIComponent(source)}`);
 }
 

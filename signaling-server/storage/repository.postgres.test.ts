@@ -13,7 +13,9 @@ const binaries = postgresBinaries();
 
 if (binaries === undefined) {
   test('PostgreSQL is not installed here: nothing of this file was checked', () => {
-    console.warn('No initdb found: the repository was NOT checked on PostgreSQL. Install postgresql to do so.');
+    console.warn(
+      'No initdb found: the repository was NOT checked on PostgreSQL. Install postgresql to do so.',
+    );
     expect(postgresBinaries()).toBeUndefined();
   });
 } else {

@@ -82,7 +82,9 @@ export function repositoryContract(name: string, open: () => Promise<OpenedRepos
       });
 
       test('an unknown one has a name for it', async () => {
-        await expect(repository.getFederation('nowhere')).rejects.toMatchObject({ code: 'federation.unknown' });
+        await expect(repository.getFederation('nowhere')).rejects.toMatchObject({
+          code: 'federation.unknown',
+        });
       });
 
       test('a text that the database cannot hold is refused by name', async () => {
@@ -191,11 +193,13 @@ export function repositoryContract(name: string, open: () => Promise<OpenedRepos
         expect(await repository.listVersions('replaced')).toHaveLength(1);
       });
 
-      test('a model whose file was damaged is refused, not returned', async () => {
-        await repository.saveModel('damaged', modelOf(1, 7, 7));
-        const { blob } = await repository.findVersion('damaged', 1);
-        await repository.blobs.delete(blob);
-        await expect(repository.loadModel('damaged')).rejects.toMatchObject({ code: 'http.not-found' });
+      test('a model whose file is gone is refused by name, until it is saved again', async () => {
+        const model = modelOf(1, 7, 7);
+        await repository.saveModel('lost', model);
+        await repository.blobs.delete((await repository.findVersion('lost', 1)).blob);
+        await expect(repository.loadModel('lost')).rejects.toMatchObject({ code: 'storage.corrupt' });
+        await repository.saveModel('lost', model);
+        expect(await repository.loadModel('lost')).toEqual(model);
       });
     });
 

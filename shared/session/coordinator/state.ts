@@ -79,6 +79,10 @@ export interface CoordinatorState {
   /** Models that no holder could deliver: never built upon again. */
   unavailable: Set<string>;
   lastAttempt: AttemptId | undefined;
+  /** Survivors of the newest round: a coordinator that starts waits a while for most of them. */
+  electorate: readonly ParticipantId[];
+  /** Since when most of them have been waited for. */
+  gatheringSinceMs: number | undefined;
   /** Abandonments in a row: each waits longer before the next try. */
   failures: number;
   evaluation: PendingEvaluation | undefined;
@@ -91,6 +95,7 @@ export function initialCoordinator(
   term: number,
   model: ModelRef | undefined,
   holders: readonly NodeId[],
+  electorate: readonly ParticipantId[],
 ): CoordinatorState {
   return {
     term,
@@ -99,6 +104,8 @@ export function initialCoordinator(
     holders: new Set(holders),
     unavailable: new Set(),
     lastAttempt: undefined,
+    electorate,
+    gatheringSinceMs: undefined,
     failures: 0,
     evaluation: undefined,
     finishAfterRound: undefined,

@@ -37,6 +37,8 @@ export function stepCoordinator(
 /** How often one slice may change hands before the round is given up. */
 const MAX_REASSIGNMENTS = 4;
 const MAX_RETRY_DELAY_MS = 10_000;
+/** How many times the settling time is spent waiting for most of the newest round's survivors. */
+const PATIENCE = 10;
 const EVALUATION_MS = 60_000;
 const MAX_HOLDERS = 8;
 
@@ -182,6 +184,8 @@ class Turn {
         'This federation exchanges updates through the server only; waiting for it to come back.',
       );
     }
+    if (this.isAwaitingMost()) return this.timer('settle', context.settleMs);
+    draft.gatheringSinceMs = undefined;
     const cohort = (shuffle(eligible.sort(), seededRandom(event.entropy)) as ParticipantId[])
       .slice(0, context.groupSize)
       .sort();
@@ -261,7 +265,8 @@ class Turn {
       case 'missing':
         return this.onMissing(round, message);
       case 'applied':
-        if (round.plan.survivors !== null) round.applied.set(from, message.hash);
+        if (round.plan.survivors === null || message.tally !== round.plan.tally) return;
+        round.applied.set(from, message.hash);
         return this.checkApplied(round);
       case 'reject':
         if (!round.plan.owners.includes(from)) return;
@@ -323,7 +328,12 @@ class Turn {
 
   private revise(round: RoundState, change: Partial<RoundState['plan']>): void {
     round.plan = { ...round.plan, ...change, revision: round.plan.revision + 1 };
-    if (change.owners !== undefined) round.ownersRevision = round.plan.revision;
+    if (change.owners !== undefined) {
+      round.ownersRevision = round.plan.revision;
+      // New owners are owed slices again, and senders the time to deliver them.
+      if (round.plan.survivors === null && round.trainedAtMs !== undefined)
+        this.timer('exchange', this.context.exchangeMs);
+    }
     for (const to of audience(round)) {
       if (to === SERVER || this.draft.members.get(to)?.here) {
         this.send(to, { type: 'plan', run: this.context.run, attempt: round.attempt, plan: round.plan });
@@ -444,6 +454,7 @@ class Turn {
     draft.model = { version: record.round, hash };
     draft.holders = new Set(holders);
     draft.failures = 0;
+    draft.electorate = round.plan.survivors!;
     for (const id of holders) {
       const member = draft.members.get(id);
       if (member !== undefined) draft.members.set(id, { ...member, model: draft.model });
@@ -571,6 +582,15 @@ class Turn {
         if (round.applied.size >= this.context.minParticipants) return this.conclude(round);
         return this.abandon('round.deadline', 'Too few participants held the new model in time.');
     }
+  }
+
+  /** Those of the newest round may have gone on without us: their model is the one to build on. SPEC C-08. */
+  private isAwaitingMost(): boolean {
+    const { draft, event, context } = this;
+    const here = draft.electorate.filter((id) => draft.members.get(id)?.here).length;
+    if (here * 2 > draft.electorate.length || draft.electorate.length === 0) return false;
+    draft.gatheringSinceMs ??= event.atMs;
+    return event.atMs - draft.gatheringSinceMs < PATIENCE * context.settleMs;
   }
 
   private dropLate(round: RoundState | undefined, inTime: (id: ParticipantId) => boolean): void {

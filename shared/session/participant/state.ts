@@ -66,6 +66,8 @@ export interface ParticipantState {
   peers: Map<NodeId, number>;
   /** The newest model that a coordinator committed, or version 0. */
   model: Model | undefined;
+  /** What the coordinator says is the newest model, while this participant does not hold it. */
+  target: ModelRef | undefined;
   /** Computed, not yet committed: the next invitation or commit says whether it stands. */
   candidate: Model | undefined;
   /** The last local update: used again when the round is tried again from the same model. */
@@ -86,6 +88,7 @@ export function initialParticipant(model: Model | undefined): ParticipantState {
     coordinator: undefined,
     peers: new Map(),
     model,
+    target: undefined,
     candidate: undefined,
     cached: undefined,
     attempt: undefined,

@@ -42,6 +42,7 @@ export function stepParticipant(
 /** A join that was not delivered is tried again after this long. */
 const JOIN_RETRY_MS = 1000;
 const VOTE_MS = 2000;
+const FETCH_RETRY_MS = 5000;
 /** Added to the sum of a round's deadlines before silence counts as the coordinator's death. */
 const SILENCE_GRACE_MS = 5000;
 
@@ -182,7 +183,10 @@ class Turn {
   /** Takes `from` as coordinator of this term; whoever coordinated an earlier one here, ends. */
   private follow(from: NodeId, term: number): void {
     const { draft } = this;
-    if (draft.coordinator !== from || draft.term !== term) this.effects.push({ type: 'resign', term });
+    if (draft.coordinator !== from || draft.term !== term) {
+      draft.target = undefined;
+      this.effects.push({ type: 'resign', term });
+    }
     draft.coordinator = from;
     draft.term = term;
     draft.election = undefined;
@@ -295,7 +299,8 @@ class Turn {
     const { draft } = this;
     const { record } = message;
     this.effects.push({ type: 'save-record', record });
-    if (record.round < (draft.model?.version ?? 0)) return;
+    // What a newer word has overtaken is history, not news.
+    if (record.round < Math.max(draft.model?.version ?? 0, draft.target?.version ?? 0)) return;
     const round = draft.attempt;
     if (round !== undefined && compareAttempts(record, round.attempt) === 0) this.endAttempt();
     if (draft.candidate?.hash === record.hash) this.adopt(draft.candidate);
@@ -333,6 +338,8 @@ class Turn {
   private adopt(model: NonNullable<ParticipantState['model']>): void {
     this.draft.model = model;
     this.draft.candidate = undefined;
+    if (this.draft.target !== undefined && this.draft.target.version <= model.version)
+      this.draft.target = undefined;
     if (this.draft.cached?.baseHash !== model.hash) this.draft.cached = undefined;
     this.effects.push({ type: 'save-model', model });
   }
@@ -342,14 +349,18 @@ class Turn {
   private onModelFetched({ model }: EventOf<'model-fetched'>): void {
     const { draft } = this;
     const wanted = draft.attempt?.phase.name === 'fetching' && draft.attempt.base.hash === model.hash;
-    if (!wanted && model.version <= (draft.model?.version ?? -1)) return;
+    if (!wanted && draft.target?.hash !== model.hash) return;
     this.adopt(model);
     if (wanted) this.train();
   }
 
   private onModelUnavailable({ model }: EventOf<'model-unavailable'>): void {
     const round = this.draft.attempt;
-    if (round?.phase.name !== 'fetching' || round.base.hash !== model.hash) return;
+    if (round?.phase.name !== 'fetching' || round.base.hash !== model.hash) {
+      // Nothing waits for it now; joining again brings the news of who holds the newest model.
+      if (this.draft.target?.hash === model.hash) this.timer('join', FETCH_RETRY_MS);
+      return;
+    }
     this.refuse(
       round.attempt,
       'model.unavailable',
@@ -516,7 +527,7 @@ class Turn {
     if (round.phase.name !== 'applying' || round.plan.tally !== tally) return;
     draft.candidate = model;
     this.phase({ name: 'applied', hash: model.hash });
-    this.reply({ type: 'applied', run: context.run, attempt, hash: model.hash });
+    this.reply({ type: 'applied', run: context.run, attempt, tally, hash: model.hash });
     const index = round.plan.survivors!.indexOf(context.self);
     if (context.evaluates && index >= 0)
       this.effects.push({ type: 'evaluate', model, part: { index, count: round.plan.survivors!.length } });
@@ -650,6 +661,7 @@ class Turn {
 
   private fetch(model: MessageOf<'invite'>['base'], holders: readonly NodeId[]): void {
     const others = holders.filter((id) => id !== this.context.self);
+    this.draft.target = model;
     this.effects.push({ type: 'fetch-model', model, holders: others });
   }
 

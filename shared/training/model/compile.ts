@@ -14,8 +14,8 @@ import { maxPool2d } from './max-pool2d.ts';
 
 /** 200 MB of float32: what a phone can hold a few times over (weights, gradients, momentum, base). */
 export const MAX_PARAMETERS = 50_000_000;
-/** Numbers that one example may take in any one layer: 32 MB of float32, so that a batch of 32 takes 1 GB. */
-export const MAX_ACTIVATIONS = 8_000_000;
+/** Numbers that one example may take in any one layer: 12 MB of float32, 400 MB for a batch of 32. */
+const MAX_ACTIVATIONS = 3_000_000;
 
 /** A federation's model with its shapes worked out. Holds no tensors: it works on any backend, at any time. */
 export interface CompiledModel {

@@ -133,7 +133,7 @@ export interface DataService {
   summary(id: string): Promise<DatasetSummary>;
   read(files: readonly File[], options: ImportOptions): Promise<ImportDraft>;
   importSample(options: SampleOptions): Promise<DatasetInfo>;
-  /** Can be undone until the page is closed or `settle` is called. */
+  /** Can be undone for half a minute. */
   remove(id: string): Promise<void>;
   undoRemove(id: string): Promise<void>;
   subscribe(listener: () => void): Unsubscribe;
@@ -179,7 +179,7 @@ export interface Settings {
 
 export interface SettingsService {
   readonly current: Settings;
-  change(settings: Partial<Settings>): void;
+  change(settings: Partial<Settings>): Promise<void>;
   subscribe(listener: (settings: Settings) => void): Unsubscribe;
   identityId(): Promise<string>;
   storage(): Promise<StorageUsage>;
@@ -204,8 +204,8 @@ export interface Consent {
 
 export interface ConsentService {
   of(federationId: string): Consent | undefined;
-  give(consent: Consent): void;
-  withdraw(federationId: string): void;
+  give(consent: Consent): Promise<void>;
+  withdraw(federationId: string): Promise<void>;
 }
 
 export interface LedgerService {

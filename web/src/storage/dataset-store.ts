@@ -1,8 +1,8 @@
 import { type Examples, emptyExamples } from '../../../shared/dataset/index.ts';
 import { check, MurmurationError } from '../../../shared/errors/index.ts';
 import type { DatasetInfo } from './dataset-info.ts';
-import { type Database, database, keysOf } from './db.ts';
-import { stored } from './storage-error.ts';
+import { type Database, database, keysOf, type StoredShard } from './db.ts';
+import { committed, stored } from './storage-error.ts';
 
 /** How long a deleted dataset can be brought back. */
 export const UNDO_MS = 30_000;
@@ -76,7 +76,7 @@ export async function loadExamples(id: string, signal: AbortSignal, db?: Databas
 export interface DatasetWriter {
   readonly id: string;
   readonly bytes: number;
-  writeShard(examples: Examples): Promise<void>;
+  writeShard(shard: Omit<StoredShard, 'format'>): Promise<void>;
   finish(info: Omit<DatasetInfo, 'id' | 'bytes' | 'shards' | 'examples'>): Promise<DatasetInfo>;
 }
 
@@ -102,11 +102,10 @@ export async function createDataset(
           return bytes;
         },
         async writeShard({ count, inputs, targets }) {
-          const shard = { count, format, inputs: new Blob([inputs]), targets: new Blob([targets]) };
-          await storage.put('shards', shard, [id, shards]);
+          await storage.put('shards', { count, format, inputs, targets }, [id, shards]);
           shards++;
           examples += count;
-          bytes += inputs.byteLength + targets.byteLength;
+          bytes += inputs.size + targets.size;
         },
         async finish(rest) {
           const info = { ...rest, id, bytes, shards, examples };
@@ -128,12 +127,12 @@ export async function createDataset(
 export async function deleteDataset(id: string, nowMs = Date.now(), db?: Database): Promise<void> {
   await stored(async () => {
     const transaction = (db ?? (await database())).transaction(['datasets', 'trash'], 'readwrite');
-    const dataset = await transaction.objectStore('datasets').get(id);
-    if (dataset !== undefined) {
+    await committed(transaction, async () => {
+      const dataset = await transaction.objectStore('datasets').get(id);
+      if (dataset === undefined) return;
       await transaction.objectStore('trash').put({ dataset, deletedAtMs: nowMs });
       await transaction.objectStore('datasets').delete(id);
-    }
-    await transaction.done;
+    });
   });
 }
 
@@ -141,12 +140,13 @@ export async function deleteDataset(id: string, nowMs = Date.now(), db?: Databas
 export async function undoDelete(id: string, db?: Database): Promise<DatasetInfo> {
   return stored(async () => {
     const transaction = (db ?? (await database())).transaction(['datasets', 'trash'], 'readwrite');
-    const found = await transaction.objectStore('trash').get(id);
-    if (found !== undefined) {
-      await transaction.objectStore('datasets').put(found.dataset);
+    const found = await committed(transaction, async () => {
+      const trashed = await transaction.objectStore('trash').get(id);
+      if (trashed === undefined) return undefined;
+      await transaction.objectStore('datasets').put(trashed.dataset);
       await transaction.objectStore('trash').delete(id);
-    }
-    await transaction.done;
+      return trashed;
+    });
     check(found !== undefined, 'data.unreadable', 'The data set cannot be brought back any more.', {
       remedy: 'Import it again.',
     });
@@ -161,12 +161,12 @@ export async function purgeTrash(nowMs = Date.now(), olderThanMs = UNDO_MS, db?:
     for (const { dataset, deletedAtMs } of await storage.getAll('trash')) {
       if (nowMs - deletedAtMs < olderThanMs) continue;
       const transaction = storage.transaction(['shards', 'trash'], 'readwrite');
-      // Another tab may have brought it back meanwhile.
-      if ((await transaction.objectStore('trash').get(dataset.id)) !== undefined) {
+      await committed(transaction, async () => {
+        // Another tab may have brought it back meanwhile.
+        if ((await transaction.objectStore('trash').get(dataset.id)) === undefined) return;
         await transaction.objectStore('shards').delete(keysOf(dataset.id));
         await transaction.objectStore('trash').delete(dataset.id);
-      }
-      await transaction.done;
+      });
     }
   });
 }

@@ -1,6 +1,6 @@
 import { type Identity, nobleIdentity, participantIdOf } from '../../../shared/identity/index.ts';
 import { type Database, database, type StoredIdentity } from './db.ts';
-import { stored } from './storage-error.ts';
+import { committed, stored } from './storage-error.ts';
 
 /**
  * The device's identity, created when first asked for. Tabs that ask at the same time get the same one.
@@ -14,9 +14,11 @@ export async function loadIdentity(db?: Database): Promise<Identity> {
     // Made before the transaction, which would close while the key is being generated.
     const fresh = await generate();
     const transaction = storage.transaction('identity', 'readwrite');
-    const winner = (await transaction.store.get('device')) ?? fresh;
-    if (winner === fresh) await transaction.store.put(fresh, 'device');
-    await transaction.done;
+    const winner = await committed(transaction, async () => {
+      const other = await transaction.store.get('device');
+      if (other === undefined) await transaction.store.put(fresh, 'device');
+      return other ?? fresh;
+    });
     return identityOf(winner);
   });
 }

@@ -12,7 +12,7 @@ export {
   UNDO_MS,
   undoDelete,
 } from './dataset-store.ts';
-export { type Consent, type Database, database, openDatabase } from './db.ts';
+export { type Consent, type Database, database, openDatabase, type StoredShard } from './db.ts';
 export { loadIdentity } from './identity-store.ts';
 export { readLedger, readLedgers, runStore } from './run-store.ts';
 export {
@@ -30,4 +30,4 @@ export {
   storageUsage,
   withdrawConsent,
 } from './settings-store.ts';
-export { storageError, stored } from './storage-error.ts';
+export { estimateStorage, storageError, stored } from './storage-error.ts';

@@ -9,7 +9,7 @@ import type { Store } from '../../../shared/session/ports.ts';
 import { hashWeights, type Model, modelBytes } from '../../../shared/update/index.ts';
 import type { RoundRecord } from '../../../shared/wire/index.ts';
 import { type Database, database, keysOf } from './db.ts';
-import { stored } from './storage-error.ts';
+import { committed, stored } from './storage-error.ts';
 
 /** Durable: resolved only once the operating system has the bytes, since a reload must find them. */
 const DURABLE = { durability: 'strict' } as const;
@@ -24,12 +24,12 @@ export async function runStore(db?: Database): Promise<Store> {
       stored(async () => {
         const weights = new Blob([modelBytes(model)]);
         const transaction = storage.transaction('models', 'readwrite', DURABLE);
-        const newest = await transaction.store.get(run);
-        if (newest === undefined || newest.version <= model.version) {
+        await committed(transaction, async () => {
+          const newest = await transaction.store.get(run);
+          if (newest !== undefined && newest.version > model.version) return;
           const { version, layoutHash, hash } = model;
           await transaction.store.put({ run, version, layoutHash, hash, weights });
-        }
-        await transaction.done;
+        });
       }),
 
     loadRecords: (run, fromRound) =>
@@ -42,9 +42,10 @@ export async function runStore(db?: Database): Promise<Store> {
     saveRecord: (run, record) =>
       stored(async () => {
         const transaction = storage.transaction('records', 'readwrite', DURABLE);
-        const existing = await transaction.store.getKey([run, record.round, record.hash]);
-        if (existing === undefined) await transaction.store.put({ run, record });
-        await transaction.done;
+        await committed(transaction, async () => {
+          const existing = await transaction.store.getKey([run, record.round, record.hash]);
+          if (existing === undefined) await transaction.store.put({ run, record });
+        });
       }),
 
     appendLedger: (entry) => stored(() => appendLedger(storage, entry)),
@@ -77,9 +78,10 @@ export async function readLedgers(db?: Database): Promise<ReadonlyMap<string, re
 /** In one transaction, so that two tabs cannot both follow the same entry. */
 async function appendLedger(storage: Database, entry: LedgerEntry): Promise<void> {
   const transaction = storage.transaction('ledger', 'readwrite', DURABLE);
-  const newest = await transaction.store.openCursor(keysOf(entry.dataset), 'prev');
-  await transaction.store.add(appendEntry(newest?.value, entry));
-  await transaction.done;
+  await committed(transaction, async () => {
+    const newest = await transaction.store.openCursor(keysOf(entry.dataset), 'prev');
+    await transaction.store.add(appendEntry(newest?.value, entry));
+  });
 }
 
 async function loadModel(storage: Database, run: string): Promise<Model | undefined> {

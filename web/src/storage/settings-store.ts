@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type Consent, type Database, database } from './db.ts';
-import { estimateStorage, stored } from './storage-error.ts';
+import { committed, estimateStorage, stored } from './storage-error.ts';
 
 /** What a person decided for this device. A field that an older or newer version wrote differently falls back. */
 const settingsSchema = z.object({
@@ -29,12 +29,13 @@ export async function loadSettings(db?: Database): Promise<Settings> {
 export async function changeSettings(changes: Partial<Settings>, db?: Database): Promise<Settings> {
   return stored(async () => {
     const transaction = (db ?? (await database())).transaction('settings', 'readwrite');
-    const found = await transaction.store.get('device');
-    const parsed = settingsSchema.safeParse(found ?? {});
-    const settings = { ...(parsed.success ? parsed.data : defaultSettings), ...changes };
-    await transaction.store.put(settings, 'device');
-    await transaction.done;
-    return settings;
+    return committed(transaction, async () => {
+      const found = await transaction.store.get('device');
+      const parsed = settingsSchema.safeParse(found ?? {});
+      const settings = { ...(parsed.success ? parsed.data : defaultSettings), ...changes };
+      await transaction.store.put(settings, 'device');
+      return settings;
+    });
   });
 }
 
@@ -89,6 +90,8 @@ export async function deleteEverything(db?: Database): Promise<void> {
     const storage = db ?? (await database());
     const names = [...storage.objectStoreNames];
     const transaction = storage.transaction(names, 'readwrite');
-    await Promise.all([...names.map((name) => transaction.objectStore(name).clear()), transaction.done]);
+    await committed(transaction, () =>
+      Promise.all(names.map((name) => transaction.objectStore(name).clear())),
+    );
   });
 }

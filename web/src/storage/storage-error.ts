@@ -45,6 +45,18 @@ export async function stored<T>(operation: () => Promise<T>): Promise<T> {
   }
 }
 
+/**
+ * Runs `work` in a transaction and waits until it is committed. Both are awaited together, or a transaction
+ * that fails while `work` does would be a rejection that nobody handles.
+ */
+export async function committed<T>(
+  transaction: { readonly done: Promise<void> },
+  work: () => Promise<T>,
+): Promise<T> {
+  const [result] = await Promise.all([work(), transaction.done]);
+  return result;
+}
+
 async function describeRoom(): Promise<string> {
   const { usage, quota } = await estimateStorage();
   if (usage === undefined || quota === undefined) return 'an unknown amount of free space';

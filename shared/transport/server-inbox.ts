@@ -1,5 +1,5 @@
 import { check } from '../errors/index.ts';
-import { WINDOW } from './message-outbox.ts';
+import { WINDOW } from './server-outbox.ts';
 
 /**
  * Receiving half of a numbered stream: hands each message on once and in order, whatever order the small and

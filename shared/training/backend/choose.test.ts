@@ -1,0 +1,130 @@
+import { getBackend, memory } from '@tensorflow/tfjs-core';
+import { describe, expect, it } from 'vitest';
+import { compileModel } from '../model/compile.ts';
+import { federationWith, useBackend } from '../testing.ts';
+import { type BackendCandidate, chooseBackend } from './choose.ts';
+
+const compiled = compileModel(
+  federationWith([
+    { type: 'flatten' },
+    { type: 'dense', units: 32, activation: 'relu' },
+    { type: 'dense', units: 10 },
+  ]),
+);
+const choice = () => ({ compiled, batchSize: 32, signal: new AbortController().signal });
+
+const wasm: BackendCandidate = {
+  name: 'wasm',
+  activate: async () => {
+    await useBackend('wasm');
+    return { ready: true };
+  },
+};
+const cpu: BackendCandidate = {
+  name: 'cpu',
+  activate: async () => {
+    await useBackend('cpu');
+    return { ready: true };
+  },
+};
+const absent: BackendCandidate = {
+  name: 'absent',
+  activate: async () => ({ ready: false, reason: 'There is no adapter.' }),
+};
+const broken: BackendCandidate = { name: 'broken', activate: () => Promise.reject(new Error('no device')) };
+const hanging: BackendCandidate = { name: 'hanging', activate: () => new Promise(() => undefined) };
+
+describe('chooseBackend', () => {
+  it.each([[[cpu, wasm]], [[wasm, cpu]]])(
+    'leaves the faster one active, whatever the order',
+    async (both) => {
+      const report = await chooseBackend(both, choice());
+      expect(report).toMatchObject({ name: 'wasm', batchSize: 32, passedOver: [{ name: 'cpu' }] });
+      expect(report.passedOver[0]!.reason).toMatch(/^It takes [\d.]+ ms a step, wasm [\d.]+ ms\.$/);
+      expect(report.msPerStep).toBeGreaterThan(0);
+      expect(getBackend()).toBe('wasm');
+    },
+  );
+
+  it('says why others were passed over', async () => {
+    const { name, passedOver } = await chooseBackend(
+      [absent, wasm, broken, { ...cpu, lastResort: true }],
+      choice(),
+    );
+    expect(name).toBe('wasm');
+    expect(passedOver).toEqual([
+      { name: 'absent', reason: 'There is no adapter.' },
+      { name: 'broken', reason: 'It failed: no device' },
+      { name: 'cpu', reason: 'It is used only when nothing else works.' },
+    ]);
+  });
+
+  it('takes the last resort when nothing else works', async () => {
+    const report = await chooseBackend([broken, { ...cpu, lastResort: true }], choice());
+    expect(report.name).toBe('cpu');
+    expect(getBackend()).toBe('cpu');
+  });
+
+  it('does not wait for one that hangs', async () => {
+    const { name, passedOver } = await chooseBackend([wasm, hanging, cpu], { ...choice(), budgetMs: 1500 });
+    expect(name).toBe('wasm');
+    expect(passedOver).toEqual([
+      { name: 'hanging', reason: 'It took too long to start.' },
+      { name: 'cpu', reason: 'There was no time left to try it.' },
+    ]);
+  });
+
+  it('keeps the winner current when a late one starts after all', async () => {
+    let start: () => void = () => undefined;
+    const starting = new Promise<void>((resolve) => {
+      start = resolve;
+    });
+    const late: BackendCandidate = {
+      name: 'late',
+      activate: async () => {
+        await starting;
+        await useBackend('cpu');
+        return { ready: false, reason: 'Too late.' };
+      },
+    };
+    let restored: () => void = () => undefined;
+    const restoring = new Promise<void>((resolve) => {
+      restored = resolve;
+    });
+    let chosen = false;
+    const winner: BackendCandidate = {
+      name: 'wasm',
+      activate: async (signal) => {
+        const activation = await wasm.activate(signal);
+        if (chosen) restored();
+        return activation;
+      },
+    };
+    await chooseBackend([winner, late], { ...choice(), budgetMs: 1500 });
+    chosen = true;
+    start();
+    await restoring;
+    expect(getBackend()).toBe('wasm');
+  });
+
+  it('names the reasons when nothing works', async () => {
+    await expect(chooseBackend([absent, broken], choice())).rejects.toMatchObject({
+      code: 'training.backend-unavailable',
+      facts: { received: 'absent: There is no adapter. broken: It failed: no device' },
+    });
+  });
+
+  it('ends when it is cancelled, even while a backend hangs', async () => {
+    const controller = new AbortController();
+    const chosen = chooseBackend([hanging, wasm], { ...choice(), signal: controller.signal });
+    controller.abort();
+    await expect(chosen).rejects.toMatchObject({ code: 'training.cancelled' });
+  });
+
+  it('leaves no tensor behind', async () => {
+    await useBackend('wasm');
+    const before = memory().numTensors;
+    await chooseBackend([cpu, wasm], choice());
+    expect(memory().numTensors).toBe(before);
+  });
+});

@@ -1,0 +1,60 @@
+import { MurmurationError } from '../../../shared/errors/index.ts';
+import { throwIfAborted } from '../storage/index.ts';
+
+/** Bytes of a file piece by piece, so that a file larger than memory can be read. */
+export async function* bytesOf(file: Blob, signal: AbortSignal): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  const reader = file.stream().getReader();
+  try {
+    for (;;) {
+      throwIfAborted(signal);
+      const { value, done } = await reader.read().catch(unreadable);
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    await reader.cancel();
+  }
+}
+
+/**
+ * How the text of a file is written: by its byte order mark; else UTF-8 if all of it is valid UTF-8; else
+ * Windows-1252, which is what spreadsheets on Windows save.
+ */
+export async function encodingOf(file: Blob, signal: AbortSignal): Promise<string> {
+  const start = new Uint8Array(await file.slice(0, 2).arrayBuffer().catch(unreadable));
+  if (start[0] === 0xff && start[1] === 0xfe) return 'utf-16le';
+  if (start[0] === 0xfe && start[1] === 0xff) return 'utf-16be';
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  try {
+    for await (const bytes of bytesOf(file, signal)) decoder.decode(bytes, { stream: true });
+    decoder.decode();
+    return 'utf-8';
+  } catch (error) {
+    if (error instanceof TypeError) return 'windows-1252';
+    throw error;
+  }
+}
+
+/** Text of a file piece by piece. `onBytes` is told how much has been read. */
+export async function* textOf(
+  file: Blob,
+  encoding: string,
+  signal: AbortSignal,
+  onBytes: (doneBytes: number) => void,
+): AsyncGenerator<string> {
+  const decoder = new TextDecoder(encoding);
+  let doneBytes = 0;
+  for await (const bytes of bytesOf(file, signal)) {
+    doneBytes += bytes.byteLength;
+    onBytes(doneBytes);
+    yield decoder.decode(bytes, { stream: true });
+  }
+  yield decoder.decode();
+}
+
+function unreadable(cause: unknown): never {
+  throw new MurmurationError('data.unreadable', 'The file cannot be read.', {
+    remedy: 'It may have been moved or changed: choose it again.',
+    cause,
+  });
+}
