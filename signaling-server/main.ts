@@ -1,3 +1,4 @@
+import { attachFederations } from './attachments.ts';
 import { readConfig } from './config.ts';
 import { createLog } from './log.ts';
 import { startServer } from './server.ts';
@@ -13,7 +14,7 @@ process.on('uncaughtException', (error) => {
 
 const config = readConfig(process.env);
 log.level = config.logLevel;
-const server = await startServer(config, { log });
+const server = await startServer(config, { log, attach: [attachFederations] });
 
 let stopping = false;
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {

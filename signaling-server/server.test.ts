@@ -1,14 +1,17 @@
 import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { connect } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { sampleFederations } from '../shared/federation/index.ts';
 import { layoutOf, makeModel } from '../shared/update/index.ts';
 import { readConfig, type ServerConfig } from './config.ts';
 import { type RunningServer, type ServerOverrides, startServer } from './server.ts';
+import { lockDataFolder } from './storage/data-folder-lock.ts';
 import { silentLog } from './testing/silent-log.ts';
+
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
 
 let folder: string;
 let config: ServerConfig;
@@ -37,7 +40,7 @@ describe('a running server', () => {
   let server: RunningServer;
   beforeAll(async () => {
     server = await start();
-  }, 60_000);
+  });
   afterAll(() => server?.close());
 
   const get = (path: string, headers: Record<string, string> = {}) =>
@@ -68,6 +71,11 @@ describe('a running server', () => {
       uptimeSeconds: expect.any(Number),
       database: { kind: 'pglite', status: 'ok' },
     });
+  });
+
+  test('has its data folder to itself: a second one is refused by name', async () => {
+    await expect(start()).rejects.toMatchObject({ code: 'storage.locked' });
+    expect((await get('/health')).status).toBe(200);
   });
 
   describe('federations', () => {
@@ -340,13 +348,6 @@ describe('a running server', () => {
 });
 
 describe('starting and stopping', () => {
-  test('a second server on the same folder is refused, by name and holder', async () => {
-    const first = await start();
-    await expect(start()).rejects.toMatchObject({ code: 'storage.locked' });
-    expect((await fetch(`${first.url}/health`)).status).toBe(200);
-    await first.close();
-  });
-
   test('stopping finishes the request at hand, then closes attachments and database, and frees the folder', async () => {
     const events: string[] = [];
     let arrived: () => void = () => undefined;
@@ -385,19 +386,7 @@ describe('starting and stopping', () => {
     events.push('closed');
     expect(events).toEqual(['attachment closed', 'answered', 'closed']);
     await expect(fetch(`${server.url}/health`)).rejects.toThrow();
-    await (await start()).close();
-  });
-
-  test('what a server kept is there after a restart, and changed samples stay changed', async () => {
-    const first = await start();
-    const changed = { ...sampleFederations[1]!, revision: 5, name: 'Changed' };
-    await first.repository.putFederation(changed);
-    const run = await first.repository.currentRun(changed);
-    await first.close();
-    const second = await start();
-    expect(await second.repository.getFederation(changed.id)).toEqual(changed);
-    expect((await second.repository.currentRun(changed)).id).toBe(run.id);
-    await second.close();
+    await expectFreeFolder();
   });
 
   test('when a part fails to start, everything before it is closed again', async () => {
@@ -412,29 +401,26 @@ describe('starting and stopping', () => {
     });
     await expect(failing).rejects.toThrow('no');
     expect(closed).toEqual(['first']);
-    await (await start()).close();
+    await expectFreeFolder();
   });
 
   test('a port in use is named, and the folder is free again', async () => {
-    const first = await start();
-    const second = startServer(
-      { ...config, port: first.port, dataDir: join(folder, 'other') },
-      { log: silentLog },
-    );
-    await expect(second).rejects.toMatchObject({
+    const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const { port } = other.address() as AddressInfo;
+    await expect(startServer({ ...config, port }, { log: silentLog })).rejects.toMatchObject({
       code: 'http.unavailable',
       facts: { received: 'EADDRINUSE' },
     });
-    await first.close();
-  }, 60_000);
-
-  test('without a built page the server says how to build it', async () => {
-    const server = await startServer({ ...config, webRoot: join(folder, 'nowhere') }, { log: silentLog });
-    const problem = await (await fetch(server.url)).json();
-    expect(problem).toMatchObject({ status: 404, remedy: expect.stringContaining('npm run build') });
-    await server.close();
+    other.close();
+    await expectFreeFolder();
   });
 });
+
+async function expectFreeFolder(): Promise<void> {
+  const lock = await lockDataFolder(config.dataDir);
+  await lock.release();
+}
 
 /** fetch resolves dots before it sends. */
 async function rawGet(port: number, path: string): Promise<string> {

@@ -18,6 +18,7 @@ export {
   exampleFormat,
 } from './example-builder.ts';
 export { type Examples, inputShape, inputSize, outputSize, targetLabels } from './examples.ts';
+export { holdOut } from './hold-out.ts';
 export { type IdxArray, isIdx, readIdx } from './idx.ts';
 export { type DecodedImage, encodeImage, folderLabel } from './image.ts';
 export { type InferOptions, inferSchema, type SchemaDraft } from './infer-schema.ts';

@@ -172,9 +172,7 @@ function pattern(length: number, seed: number): Uint8Array<ArrayBuffer> {
 }
 
 function same(actual: Uint8Array | undefined, expected: Uint8Array): boolean {
-  return (
-    actual !== undefined &&
-    actual.length === expected.length &&
-    actual.every((byte, i) => byte === expected[i])
-  );
+  if (actual?.length !== expected.length) return false;
+  for (let i = 0; i < expected.length; i++) if (actual[i] !== expected[i]) return false;
+  return true;
 }

@@ -228,8 +228,10 @@ export function createHubClient(options: HubClientOptions): Hub & ServerLink {
       // A device that slept runs this before it reads what the server said meanwhile: give it one more turn.
       const slept = nowMs - startedAtMs > 2 * watched.heartbeatMs;
       const silentMs = nowMs - watched.lastHeardMs;
-      if (!slept && silentMs > MISSED_HEARTBEATS * watched.heartbeatMs) drop(watched);
-      else watch(watched);
+      if (!slept && silentMs > MISSED_HEARTBEATS * watched.heartbeatMs) return drop(watched);
+      // Pongs wait behind whatever the server has sent; this does not, and shows it that the device lives.
+      sendFrame({ kind: 'heartbeat' });
+      watch(watched);
     });
   };
 

@@ -11,7 +11,7 @@ import { MAX_RELAY_BYTES, MAX_SMALL_MESSAGE_BYTES } from './hub-protocol.ts';
 /**
  * The binary frames between a participant and the hub. Integers are big-endian and unsigned.
  *
- *     0 heartbeat                                                                server → participant
+ *     0 heartbeat                                                                both ways
  *     1 relay    id[16] payload            id is the receiver's, and on arrival the sender's
  *     2 message  stream:4 number:4 oldest:4 crc:4 payload                        both ways
  *     3 ack      stream:4 number:4                                               both ways

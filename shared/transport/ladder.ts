@@ -9,7 +9,7 @@ export interface LadderLimits {
   readonly relayTimeoutMs: number;
   /** Waits before a path that failed is tried again; the last one repeats. */
   readonly retryMs: readonly number[];
-  /** A pipe that died younger than this counts as a failed attempt, not as a loss to repair at once. */
+  /** A pipe that dies younger than this counts as a failed attempt: repaired at once the first time, not again. */
   readonly stableMs: number;
   /** The side that does not initiate waits this long for a path before it asks, and again before each repeat. */
   readonly askMs: number;
@@ -125,8 +125,9 @@ export function createLadder(options: LadderOptions): Ladder {
       const rung = rungs[path];
       rung.pipes = Math.max(0, rung.pipes - 1);
       if (rung.pipes > 0) return;
-      if (clock.nowMs() - rung.upSinceMs < limits.stableMs) postpone(path);
-      else forgive(rung);
+      if (clock.nowMs() - rung.upSinceMs >= limits.stableMs) forgive(rung);
+      else if (rung.failures === 0) rung.failures = 1;
+      else postpone(path);
       if (!isUp() && wasUp) {
         if (isGone) return lose();
         cancelLost ??= clock.after(limits.lostAfterMs, lose);

@@ -170,16 +170,17 @@ export function createMessageChannel(options: ChannelOptions): MessageChannel {
     lanes.push(lane);
     if (lanes.length > MAX_PIPES)
       (lanes.find((other) => other !== sendLane && other !== receiveLane) ?? lane).pipe.close();
-    pipe.open({
-      onFrame: (bytes) => onFrame(lane, bytes),
-      onDrain: pump,
-      onClose: () => onClosed(lane),
-    });
+    // Frames that came early are answered as soon as it opens, and a greeting goes before any answer.
     transmit(lane, {
       type: 'hello',
       version: CHANNEL_VERSION,
       incarnation: options.incarnation,
       epoch,
+    });
+    pipe.open({
+      onFrame: (bytes) => onFrame(lane, bytes),
+      onDrain: pump,
+      onClose: () => onClosed(lane),
     });
     cancelWatch ??= watch();
   }

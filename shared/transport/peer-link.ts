@@ -135,7 +135,7 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
     },
     signalIn(envelope) {
       guarded(() =>
-        onSignal(openSignal(envelope, { from: peer, to: self, toIncarnation: options.incarnation, replays })),
+        accept(openSignal(envelope, { from: peer, to: self, toIncarnation: options.incarnation, replays })),
       );
     },
     relayedIn(frame) {
@@ -211,7 +211,7 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
     });
   }
 
-  function onSignal({ incarnation, kind, connection, body }: Signal): void {
+  function accept({ incarnation, kind, connection, body }: Signal): void {
     if (incarnation !== peerIncarnation) throw stale('A signal comes from another start of the peer.');
     switch (kind) {
       case 'offer':
@@ -274,14 +274,14 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
 
   function beginDirect(connection: string): DirectAttempt {
     if (direct !== undefined) dropDirect();
-    const onSignalOut = ({ kind, body }: DirectSignal): void => {
-      if (direct?.connection === connection) signal(kind, connection, body);
+    const onSignal = ({ kind, body }: DirectSignal): void => {
+      if (!recent.includes(connection)) signal(kind, connection, body);
     };
     const attempt = options.openDirect!.connect({
       peer,
       initiator,
       iceServers: options.iceServers(),
-      onSignal: onSignalOut,
+      onSignal,
     });
     // The initiator's ladder keeps the time; the other side must not wait for ever either.
     const cancelTimer = initiator

@@ -139,7 +139,13 @@ export function createPeerTransport(options: PeerTransportOptions): Transport {
   function onOpen(peers: readonly Presence[], servers: readonly IceServer[]): void {
     iceServers = servers;
     const named = new Set(peers.map(({ peer }) => peer));
-    for (const peer of [...links.keys()]) if (!named.has(peer)) departed(peer);
+    // After the server's own restart everyone comes back one by one: not here yet does not mean gone.
+    for (const [peer, link] of [...links]) {
+      if (named.has(peer)) continue;
+      present.delete(peer);
+      link.hubClosed();
+      forgetIfGone(peer);
+    }
     for (const presence of peers) arrived(presence);
   }
 

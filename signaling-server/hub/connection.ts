@@ -34,12 +34,18 @@ export interface ConnectionHandlers {
   onClosed(): void;
 }
 
+export interface ConnectionOptions {
+  readonly limits: HubLimits;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
 const HEARTBEAT = encodeFrame({ kind: 'heartbeat' });
 const MISSED_HEARTBEATS = 2.5;
 
 export function createConnection(
   socket: WebSocket,
-  { limits, clock, log }: { readonly limits: HubLimits; readonly clock: Clock; readonly log: Log },
+  { limits, clock, log }: ConnectionOptions,
   handlers: ConnectionHandlers,
 ): Connection {
   const startMs = clock.nowMs();

@@ -1,13 +1,10 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
-import type { Env, Hono } from 'hono';
 import { MESSAGES_PATH } from '../../shared/transport/server-transfer.ts';
 import { createHub, type HubOptions, type HubServer } from '../hub/index.ts';
 import type { NodeTransportLimits } from './limits.ts';
 import { createNodeTransports, type NodeTransports } from './node-transports.ts';
 
-export interface AttachNodeTransportOptions<E extends Env> extends HubOptions {
-  readonly app: Hono<E>;
+export interface AttachNodeTransportOptions extends HubOptions {
   readonly httpServer: Server;
   readonly nodeLimits?: Partial<NodeTransportLimits>;
 }
@@ -19,11 +16,12 @@ export interface AttachedNodeTransport {
   close(): Promise<void>;
 }
 
-/** Puts the hub and the server's own node transport on a server: `/ws` and `/api/node/messages/`. */
-export function attachNodeTransport<E extends Env>(
-  options: AttachNodeTransportOptions<E>,
-): AttachedNodeTransport {
-  const { app, httpServer, nodeLimits, ...hubOptions } = options;
+/**
+ * Puts the hub and the server's own node transport on an HTTP server, before it listens: `/ws` and
+ * `/api/node/messages/`. Everything else goes to the listeners that are there already.
+ */
+export function attachNodeTransport(options: AttachNodeTransportOptions): AttachedNodeTransport {
+  const { httpServer, nodeLimits, ...hubOptions } = options;
   const hub = createHub(hubOptions);
   hub.attach(httpServer);
   const transports = createNodeTransports({
@@ -32,11 +30,7 @@ export function attachNodeTransport<E extends Env>(
     ...(nodeLimits === undefined ? {} : { limits: nodeLimits }),
     ...(hubOptions.clock === undefined ? {} : { clock: hubOptions.clock }),
   });
-  app.all(`${MESSAGES_PATH}/:id`, async (context) => {
-    const { incoming, outgoing } = context.env as unknown as NodeBindings;
-    await transports.handle(incoming, outgoing);
-    return new Response(null, RESPONSE_ALREADY_SENT); // a copy: middleware writes headers on it
-  });
+  takeRequests(httpServer, `${MESSAGES_PATH}/`, transports.handle);
   return {
     hub,
     transports,
@@ -47,8 +41,16 @@ export function attachNodeTransport<E extends Env>(
   };
 }
 
-/** What @hono/node-server hands to its app besides the web Request. */
-interface NodeBindings {
-  readonly incoming: IncomingMessage;
-  readonly outgoing: ServerResponse;
+/** Model bytes bypass the app: through web Requests they would take several times as long. */
+function takeRequests(
+  httpServer: Server,
+  prefix: string,
+  handle: (request: IncomingMessage, response: ServerResponse) => Promise<void>,
+): void {
+  const others = httpServer.listeners('request') as ((...args: unknown[]) => void)[];
+  httpServer.removeAllListeners('request');
+  httpServer.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    if (request.url?.startsWith(prefix)) void handle(request, response);
+    else for (const other of others) other.call(httpServer, request, response);
+  });
 }

@@ -76,6 +76,7 @@ async function receiveUpload(
     return respond(response, 409, { [HEADERS.offset]: String(upload.received) });
   }
   const outcome = await upload.read(request);
+  if (outcome === 'interrupted') return;
   if (outcome === 'overflow') {
     peer.dropUpload(id.stream, id.number);
     throw new MurmurationError('wire.malformed', 'The body is longer than the message.', {
@@ -87,7 +88,7 @@ async function receiveUpload(
     peer.complete(terms);
     return respond(response, 204);
   }
-  if (peer.partial(id.stream, id.number) === upload) peer.rest(terms);
+  peer.rest(terms);
   respond(response, 200, { [HEADERS.offset]: String(upload.received) });
 }
 

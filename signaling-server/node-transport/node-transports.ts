@@ -83,7 +83,10 @@ export function createNodeTransports(options: NodeTransportsOptions): NodeTransp
   const arrive = (federation: string, room: NodeRoom, presence: Presence): void => {
     const known = room.seats.get(presence.peer);
     known?.cancelLost();
-    if (known?.peer.incarnation === presence.incarnation) return known.peer.connected();
+    if (known?.peer.incarnation === presence.incarnation) {
+      known.peer.disconnected(); // what went into the connection it replaces may not have come out
+      return known.peer.connected();
+    }
     known?.peer.end('lost');
     const peer = createNodePeer({
       presence,

@@ -10,9 +10,10 @@ export interface Upload {
   readonly bytes: Uint8Array<ArrayBuffer>;
   /**
    * Reads one request's body. Ends an earlier request for the same message: its sender has given it up.
-   * @returns whether the request came to its end; `overflow` when it held more than the message's length.
+   * @returns whether the request came to its end; `overflow` when it held more than the message's length;
+   * `interrupted` when another took its place.
    */
-  read(request: IncomingMessage): Promise<'ended' | 'broken' | 'overflow'>;
+  read(request: IncomingMessage): Promise<'ended' | 'broken' | 'overflow' | 'interrupted'>;
   /** Ends the request that is being read, so that `received` stands still. */
   interrupt(): void;
 }
@@ -44,8 +45,8 @@ export function createUpload(byteLength: number): Upload {
       return new Promise((resolve) => {
         const finish = (outcome: 'ended' | 'broken' | 'overflow'): void => {
           request.off('data', onData);
+          resolve(reading === request ? outcome : 'interrupted');
           if (reading === request) reading = undefined;
-          resolve(outcome);
         };
         const onData = (chunk: Buffer): void => {
           if (reading !== request) return;

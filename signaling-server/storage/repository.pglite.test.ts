@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { repositoryContract } from '../testing/repository-contract.ts';
+import { clearRows, repositoryContract } from '../testing/repository-contract.ts';
 import { silentLog } from '../testing/silent-log.ts';
 import { openDatabase } from './database.ts';
 import { fileBlobStore } from './file-blob-store.ts';
@@ -12,6 +12,7 @@ repositoryContract('PGlite', async () => {
   const database = await openDatabase({ dataDir, databaseUrl: undefined, log: silentLog });
   return {
     repository: repositoryOver(database, fileBlobStore(join(dataDir, 'blobs'))),
+    clear: () => clearRows(database),
     async close() {
       await database.close();
       await rm(dataDir, { recursive: true });

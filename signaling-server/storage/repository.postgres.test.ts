@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { postgresBinaries, startPostgres, type TestPostgres } from '../testing/postgres.ts';
-import { repositoryContract } from '../testing/repository-contract.ts';
+import { clearRows, repositoryContract } from '../testing/repository-contract.ts';
 import { silentLog } from '../testing/silent-log.ts';
 import { openDatabase } from './database.ts';
 import { fileBlobStore } from './file-blob-store.ts';
@@ -40,7 +40,7 @@ if (binaries === undefined) {
   repositoryContract('PostgreSQL', async () => {
     const database = await open();
     const repository = repositoryOver(database, fileBlobStore(join(folder, 'blobs')));
-    return { repository, close: () => database.close() };
+    return { repository, clear: () => clearRows(database), close: () => database.close() };
   });
 
   describe('PostgreSQL that comes and goes', () => {

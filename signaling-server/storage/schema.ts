@@ -11,7 +11,7 @@ import {
   uniqueIndex,
 } from 'drizzle-orm/pg-core';
 import type { Federation } from '../../shared/federation/index.ts';
-import type { ReleaseEvent } from '../../shared/ledger/index.ts';
+import type { LedgerEntry } from '../../shared/ledger/index.ts';
 import type { RoundRecord } from '../../shared/wire/index.ts';
 
 /**
@@ -95,15 +95,19 @@ export const metrics = pgTable(
 export const ledgerEvents = pgTable(
   'ledger_events',
   {
-    /** SHA-256 of the entry, so that writing one twice keeps one. */
-    id: text('id').primaryKey(),
     dataset: text('dataset').notNull(),
+    seq: bigint('seq', { mode: 'number' }).notNull(),
     run: text('run').notNull(),
     round: bigint('round', { mode: 'number' }).notNull(),
-    atMs: atMs('at_ms'),
-    event: jsonb('event').$type<ReleaseEvent>().notNull(),
+    previousHash: text('previous_hash').notNull(),
+    hash: text('hash').notNull(),
+    entry: jsonb('entry').$type<LedgerEntry>().notNull(),
   },
-  (table) => [index('ledger_events_run').on(table.run, table.round)],
+  // The key keeps two writers from forking a chain.
+  (table) => [
+    primaryKey({ columns: [table.dataset, table.seq] }),
+    index('ledger_events_run').on(table.run, table.round),
+  ],
 );
 
 export const participants = pgTable('participants', {

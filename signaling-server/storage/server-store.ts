@@ -1,8 +1,6 @@
-import { createHash } from 'node:crypto';
 import { and, asc, desc, eq, gte, sql } from 'drizzle-orm';
 import { check } from '../../shared/errors/index.ts';
-import { canonicalJson } from '../../shared/federation/index.ts';
-import type { LedgerEntry } from '../../shared/ledger/index.ts';
+import { appendEntry, type ChainedEntry } from '../../shared/ledger/index.ts';
 import type { Store } from '../../shared/session/ports.ts';
 import { hashWeights, modelBytes } from '../../shared/update/index.ts';
 import type { RoundRecord } from '../../shared/wire/index.ts';
@@ -13,22 +11,38 @@ import { ledgerEvents, metrics, modelVersions, rounds } from './schema.ts';
 export interface ServerStore extends Store {
   /** As {@link Store.loadRecords}, at most `limit` of them. */
   listRecords(run: string, fromRound: number, limit: number): Promise<RoundRecord[]>;
-  /** What was released in this run, oldest first. */
-  loadLedger(run: string): Promise<LedgerEntry[]>;
+  /** The chain of one dataset, oldest first. */
+  readLedger(dataset: string): Promise<ChainedEntry[]>;
 }
 
 /** The session's Store over rows and blobs. Everything is durable, and idempotent, once it resolves. */
 export function serverStore(database: Database, blobs: BlobStore, nowMs: () => number): ServerStore {
-  /** Of two records of one round, that of the later attempt counts: it superseded the other. */
+  /** Of two records of one round, that of the later attempt comes later: it superseded the other. */
   const selectRecords = (run: string, fromRound: number, limit: number | undefined) =>
     database.run(async (db) => {
       const query = db
-        .selectDistinctOn([rounds.round], { record: rounds.record })
+        .select({ record: rounds.record })
         .from(rounds)
         .where(and(eq(rounds.run, run), gte(rounds.round, fromRound)))
-        .orderBy(asc(rounds.round), desc(rounds.term), desc(rounds.attempt));
+        .orderBy(asc(rounds.round), asc(rounds.term), asc(rounds.attempt));
       const rows = await (limit === undefined ? query : query.limit(limit));
       return rows.map(({ record }) => record);
+    });
+
+  /** Newest first. */
+  const selectLedger = (dataset: string, limit: number | undefined): Promise<ChainedEntry[]> =>
+    database.run((db) => {
+      const query = db
+        .select({
+          seq: ledgerEvents.seq,
+          previousHash: ledgerEvents.previousHash,
+          hash: ledgerEvents.hash,
+          entry: ledgerEvents.entry,
+        })
+        .from(ledgerEvents)
+        .where(eq(ledgerEvents.dataset, dataset))
+        .orderBy(desc(ledgerEvents.seq));
+      return limit === undefined ? query : query.limit(limit);
     });
 
   return {
@@ -101,30 +115,23 @@ export function serverStore(database: Database, blobs: BlobStore, nowMs: () => n
     },
 
     async appendLedger(entry) {
-      const id = createHash('sha256').update(canonicalJson(entry)).digest('hex');
-      await database.run((db) =>
-        db
-          .insert(ledgerEvents)
-          .values({ id, ...entry })
-          .onConflictDoNothing(),
-      );
+      while (true) {
+        const previous = (await selectLedger(entry.dataset, 1)).at(0);
+        const link = appendEntry(previous, entry);
+        const written = await database.run((db) =>
+          db
+            .insert(ledgerEvents)
+            .values({ ...link, dataset: entry.dataset, run: entry.run, round: entry.round })
+            .onConflictDoNothing()
+            .returning({ seq: ledgerEvents.seq }),
+        );
+        if (written.length > 0) return;
+        // Somebody else's entry took this place in the chain; or this one did, and the answer was lost.
+        if ((await selectLedger(entry.dataset, undefined)).some(({ hash }) => hash === link.hash)) return;
+      }
     },
 
-    async loadLedger(run) {
-      return database.run((db) =>
-        db
-          .select({
-            dataset: ledgerEvents.dataset,
-            run: ledgerEvents.run,
-            round: ledgerEvents.round,
-            atMs: ledgerEvents.atMs,
-            event: ledgerEvents.event,
-          })
-          .from(ledgerEvents)
-          .where(eq(ledgerEvents.run, run))
-          .orderBy(asc(ledgerEvents.round), asc(ledgerEvents.atMs), asc(ledgerEvents.id)),
-      );
-    },
+    readLedger: async (dataset) => (await selectLedger(dataset, undefined)).reverse(),
   };
 }
 

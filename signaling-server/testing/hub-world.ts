@@ -31,7 +31,6 @@ export async function startWorld(options: WorldOptions = {}) {
   const app = new Hono();
   const httpServer = createServer(getRequestListener(app.fetch));
   const attached = attachNodeTransport({
-    app,
     httpServer,
     log,
     lookupFederation: options.lookupFederation ?? (async (id) => id === FEDERATION || id === 'other'),
@@ -63,21 +62,24 @@ export function record<T>(subscribe: (listener: (event: T) => void) => unknown) 
     all.push(event);
     for (const look of [...waiting]) look();
   });
+  /** The first event, from the beginning or from `after` on, that satisfies the predicate. */
+  function find<S extends T>(is: (event: T) => event is S, after?: number): Promise<S>;
+  function find(is: (event: T) => boolean, after?: number): Promise<T>;
+  function find(is: (event: T) => boolean, after = 0): Promise<T> {
+    return new Promise((resolve) => {
+      const look = (): void => {
+        const found = all.slice(after).find(is);
+        if (found === undefined) return;
+        waiting.delete(look);
+        resolve(found);
+      };
+      waiting.add(look);
+      look();
+    });
+  }
   return {
     all,
-    /** The first event, from the beginning or from `after` on, that satisfies the predicate. */
-    find<S extends T>(is: (event: T) => event is S, after = 0): Promise<S> {
-      return new Promise((resolve) => {
-        const look = (): void => {
-          const found = all.slice(after).find(is);
-          if (found === undefined) return;
-          waiting.delete(look);
-          resolve(found);
-        };
-        waiting.add(look);
-        look();
-      });
-    },
+    find,
     /** Resolves once at least so many events satisfy the predicate. */
     atLeast(count: number, is: (event: T) => boolean): Promise<void> {
       return new Promise((resolve) => {

@@ -1,13 +1,26 @@
+import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Federation, parseFederation, sampleFederations } from '../../shared/federation/index.ts';
 import type { ParticipantId } from '../../shared/identity/index.ts';
+import { storeContract } from '../../shared/testing/store-contract.ts';
 import { layoutOf, makeModel } from '../../shared/update/index.ts';
 import type { RoundRecord } from '../../shared/wire/index.ts';
+import { seedSamples } from '../seed.ts';
+import type { Database } from '../storage/database.ts';
 import type { Repository } from '../storage/repository.ts';
+import { silentLog } from './silent-log.ts';
 
 export interface OpenedRepository {
   readonly repository: Repository;
+  /** Forgets every row. */
+  clear(): Promise<void>;
   close(): Promise<void>;
+}
+
+export async function clearRows(database: Database): Promise<void> {
+  await database.run((db) =>
+    db.execute(sql`truncate federations, runs, rounds, model_versions, metrics, ledger_events, participants`),
+  );
 }
 
 const layout = layoutOf([{ name: 'w', shape: [2] }]);
@@ -40,17 +53,26 @@ function recordOf(round: number, changes: Partial<RoundRecord> = {}): RoundRecor
   };
 }
 
-/** What the server's repository promises beyond the session's Store; the same for every database. */
+/** What the server's repository promises: the session's Store, and more; the same for every database. */
 export function repositoryContract(name: string, open: () => Promise<OpenedRepository>): void {
-  describe(`repository on ${name}`, () => {
-    let opened: OpenedRepository;
-    let repository: Repository;
-    beforeAll(async () => {
-      opened = await open();
-      repository = opened.repository;
-    }, 120_000);
-    afterAll(() => opened?.close());
+  let opened: OpenedRepository;
+  let repository: Repository;
+  beforeAll(async () => {
+    opened = await open();
+    repository = opened.repository;
+  }, 120_000);
+  afterAll(() => opened?.close());
 
+  storeContract(
+    `the repository on ${name}`,
+    async () => {
+      await opened.clear();
+      return { store: repository, readLedger: repository.readLedger, close: async () => undefined };
+    },
+    { reopen: false, readLedger: true },
+  );
+
+  describe(`the repository on ${name}`, () => {
     describe('federations', () => {
       test('come back as they were put, down to the last digit', async () => {
         const federation = federationOf('round-trip', {
@@ -210,11 +232,12 @@ export function repositoryContract(name: string, open: () => Promise<OpenedRepos
         expect(page).toEqual([recordOf(2)]);
       });
 
-      test('of two records of one round, that of the later attempt counts', async () => {
-        await repository.saveRecord('forked', recordOf(1, { term: 2, hash: 'b'.repeat(64) }));
-        await repository.saveRecord('forked', recordOf(1, { term: 1, attempt: 5, hash: 'c'.repeat(64) }));
-        const records = await repository.loadRecords('forked', 0);
-        expect(records.map(({ hash }) => hash)).toEqual(['b'.repeat(64)]);
+      test('of two records of one round, that of the later attempt comes last', async () => {
+        const later = recordOf(1, { term: 2, hash: 'b'.repeat(64) });
+        const earlier = recordOf(1, { term: 1, attempt: 5, hash: 'c'.repeat(64) });
+        await repository.saveRecord('forked', later);
+        await repository.saveRecord('forked', earlier);
+        expect(await repository.loadRecords('forked', 0)).toEqual([earlier, later]);
       });
 
       test('an evaluation that comes later is filled in; nothing else of a record changes', async () => {
@@ -231,16 +254,16 @@ export function repositoryContract(name: string, open: () => Promise<OpenedRepos
       });
     });
 
-    test('the ledger keeps each entry once, oldest first', async () => {
-      const entryOf = (round: number) => ({
-        dataset: 'd',
-        run: 'ledger',
-        round,
-        atMs: 1_700_000_000_000 + round,
-        event: { mechanism: 'none', released: 'update', clipNorm: 20, weight: 5 } as const,
-      });
-      for (const round of [2, 1, 2]) await repository.appendLedger(entryOf(round));
-      expect(await repository.loadLedger('ledger')).toEqual([entryOf(1), entryOf(2)]);
+    test('the samples are offered once, each with a run, and one that was changed stays changed', async () => {
+      await opened.clear();
+      await seedSamples(repository, silentLog);
+      const run = await repository.currentRun(sampleFederations[0]!);
+      const changed = { ...sampleFederations[1]!, revision: 5, name: 'Changed' };
+      await repository.putFederation(changed);
+      await seedSamples(repository, silentLog);
+      const kept = await repository.listFederations({ limit: 10 });
+      expect(kept).toEqual([sampleFederations[0], changed]);
+      expect((await repository.currentRun(sampleFederations[0]!)).id).toBe(run.id);
     });
 
     test('a participant may be seen any number of times', async () => {

@@ -1,4 +1,4 @@
 import { createServices } from './app/real-services.ts';
 import { startApp } from './app/start.ts';
 
-startApp(createServices());
+startApp(await createServices());

@@ -66,7 +66,7 @@ describe('chooseBackend', () => {
   });
 
   it('does not wait for one that hangs', async () => {
-    const { name, passedOver } = await chooseBackend([wasm, hanging, cpu], { ...choice(), budgetMs: 1500 });
+    const { name, passedOver } = await chooseBackend([wasm, hanging, cpu], { ...choice(), budgetMs: 200 });
     expect(name).toBe('wasm');
     expect(passedOver).toEqual([
       { name: 'hanging', reason: 'It took too long to start.' },
@@ -100,7 +100,7 @@ describe('chooseBackend', () => {
         return activation;
       },
     };
-    await chooseBackend([winner, late], { ...choice(), budgetMs: 1500 });
+    await chooseBackend([winner, late], { ...choice(), budgetMs: 200 });
     chosen = true;
     start();
     await restoring;

@@ -32,7 +32,7 @@ export interface BackendChoice {
   readonly compiled: CompiledModel;
   readonly batchSize: number;
   readonly signal: AbortSignal;
-  /** Time for all candidates together, once one of them works; one that is not done by then has lost. */
+  /** Time for the candidates after the first that works; one that is not done by then has lost. */
   readonly budgetMs?: number;
 }
 
@@ -61,7 +61,8 @@ export async function chooseBackend(
 ): Promise<BackendReport> {
   const { compiled, signal } = choice;
   const batchSize = Math.min(choice.batchSize, MAX_TIMED_BATCH);
-  const deadlineMs = performance.now() + (choice.budgetMs ?? DEFAULT_BUDGET_MS);
+  const budgetMs = choice.budgetMs ?? DEFAULT_BUDGET_MS;
+  let deadlineMs: number | undefined;
   const passedOver: { name: string; reason: string }[] = [];
   const late: Promise<unknown>[] = [];
   let best: Contender | undefined;
@@ -69,8 +70,8 @@ export async function chooseBackend(
 
   for (const candidate of candidates) {
     throwIfCancelled(signal);
-    const remainingMs = deadlineMs - performance.now();
-    if (best !== undefined && (candidate.lastResort || remainingMs <= 0)) {
+    const limitMs = deadlineMs === undefined ? FIRST_BACKEND_LIMIT_MS : deadlineMs - performance.now();
+    if (best !== undefined && (candidate.lastResort || limitMs < 1)) {
       const reason = candidate.lastResort
         ? 'It is used only when nothing else works.'
         : 'There was no time left to try it.';
@@ -79,10 +80,8 @@ export async function chooseBackend(
     }
     current = candidate;
     const expectedLoss = best?.measured.firstLoss;
-    const attempt = await withinMs(
-      best === undefined ? FIRST_BACKEND_LIMIT_MS : remainingMs,
-      signal,
-      (signal) => tryCandidate(candidate, { compiled, batchSize, signal }, expectedLoss),
+    const attempt = await withinMs(limitMs, signal, (signal) =>
+      tryCandidate(candidate, { compiled, batchSize, signal }, expectedLoss),
     );
     throwIfCancelled(signal);
     if (attempt.timedOut) late.push(attempt.work);
@@ -94,6 +93,7 @@ export async function chooseBackend(
     const contender: Contender = { candidate, measured: outcome };
     const [winner, loser] = ranked(contender, best);
     best = winner;
+    deadlineMs ??= performance.now() + budgetMs;
     if (loser !== undefined) passedOver.push(slower(loser, winner));
   }
 

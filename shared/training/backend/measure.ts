@@ -14,8 +14,8 @@ export interface Measurement {
 const TIMED_STEPS = 5;
 
 /**
- * Times training steps of the model on the current backend: the median of up to five after one that compiles
- * and warms up, fewer when they take longer than `budgetMs`.
+ * Times training steps of the model on the current backend: the median of up to five, after one that compiles
+ * and warms up; fewer, but one at least, when they take longer than `budgetMs`.
  */
 export async function measureSteps(
   compiled: CompiledModel,
@@ -26,24 +26,28 @@ export async function measureSteps(
   const examples = syntheticExamples(compiled, batchSize);
   const indices = [...Array(batchSize).keys()];
   const optimizer = { type: 'sgd', learningRate: 1e-3, momentum: 0 } as const;
-  const deadlineMs = performance.now() + budgetMs;
   let state = initSgd(tensorsOf(compiled.layout, compiled.initialWeights()), 0);
   try {
     let firstLoss = 0;
+    let deadlineMs = Number.POSITIVE_INFINITY;
     const durationsMs: number[] = [];
     for (let i = 0; i <= TIMED_STEPS; i++) {
       const startMs = performance.now();
       const step = stepOnBatch(compiled, examples, optimizer, state, indices);
       state = step.state;
       const loss = await readLoss(step.loss);
-      if (i === 0) firstLoss = loss;
-      durationsMs.push(performance.now() - startMs);
       throwIfCancelled(signal);
-      if (performance.now() > deadlineMs) break;
+      const nowMs = performance.now();
+      if (i === 0) {
+        firstLoss = loss;
+        deadlineMs = nowMs + budgetMs;
+      } else {
+        durationsMs.push(nowMs - startMs);
+        if (nowMs > deadlineMs) break;
+      }
     }
-    const timed = durationsMs.length > 1 ? durationsMs.slice(1) : durationsMs;
-    timed.sort((a, b) => a - b);
-    return { msPerStep: timed[timed.length >> 1]!, firstLoss };
+    durationsMs.sort((a, b) => a - b);
+    return { msPerStep: durationsMs[durationsMs.length >> 1]!, firstLoss };
   } finally {
     disposeSgd(state);
   }

@@ -7,12 +7,14 @@ CREATE TABLE "federations" (
 );
 --> statement-breakpoint
 CREATE TABLE "ledger_events" (
-	"id" text PRIMARY KEY NOT NULL,
 	"dataset" text NOT NULL,
+	"seq" bigint NOT NULL,
 	"run" text NOT NULL,
 	"round" bigint NOT NULL,
-	"at_ms" bigint NOT NULL,
-	"event" jsonb NOT NULL
+	"previous_hash" text NOT NULL,
+	"hash" text NOT NULL,
+	"entry" jsonb NOT NULL,
+	CONSTRAINT "ledger_events_dataset_seq_pk" PRIMARY KEY("dataset","seq")
 );
 --> statement-breakpoint
 CREATE TABLE "metrics" (

@@ -1,67 +1,71 @@
 import { hasCode, MurmurationError } from '../../../shared/errors/index.ts';
 import type { Federation, FederationInput } from '../../../shared/federation/index.ts';
-import { problemOf } from './problem.ts';
+import type { HttpClient } from './http-client.ts';
 import type { Cached, FederationsService } from './services.ts';
-import type { Reachability } from './reachability.ts';
 
-const REMEMBERED = 'murmuration.federations';
-const TIMEOUT_MS = 15_000;
-/** Enough to read without the server; beyond it, the oldest are forgotten. */
+const KEY = 'federations';
+const PAGE = 500;
+/** Enough to read without the server; beyond it, those seen longest ago are forgotten. */
 const MAX_REMEMBERED = 50;
 
+/** Where values are kept for use without the server. What comes out may be of any shape. */
+export interface Memory {
+  recall(key: string): Promise<unknown>;
+  remember(key: string, value: unknown): Promise<void>;
+}
+
 /** Federations over HTTP, remembered on the device so that they can be read without the server. */
-export function httpFederations(reachability: Reachability, storage: Storage): FederationsService {
-  const request = async (path: string, init: RequestInit, signal?: AbortSignal): Promise<unknown> => {
-    const timeout = AbortSignal.timeout(TIMEOUT_MS);
-    let response: Response;
-    try {
-      response = await fetch(path, {
-        ...init,
-        headers: { accept: 'application/json', ...init.headers },
-        signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
-      });
-    } catch (cause) {
-      if (signal?.aborted) throw new MurmurationError('aborted', 'The request was given up.', { cause });
-      reachability.report(false);
-      throw new MurmurationError('http.unavailable', 'The server cannot be reached.', {
-        remedy: 'Check the connection and try again.',
-        cause,
-      });
-    }
-    reachability.report(response.status < 500);
-    if (!response.ok) throw await problemOf(response);
-    return response.json();
+export function httpFederations(http: HttpClient, memory: Memory): FederationsService {
+  const known = async (): Promise<readonly Federation[]> => {
+    const list = await memory.recall(KEY);
+    return Array.isArray(list) ? parseKnown(list) : [];
   };
 
-  const parse = async (input: unknown): Promise<Federation> =>
-    (await import('../../../shared/federation/index.ts')).parseFederation(input);
+  /** Without room to remember, the page still works while the server answers. */
+  const remember = async (federations: readonly Federation[]): Promise<void> => {
+    try {
+      const fresh = new Set(federations.map(({ id }) => id));
+      const kept = (await known()).filter(({ id }) => !fresh.has(id));
+      await memory.remember(KEY, [...federations, ...kept].slice(0, MAX_REMEMBERED));
+    } catch (error) {
+      console.warn('Federations are not remembered for use without the server.', error);
+    }
+  };
+
+  const orKnown = async <T>(
+    ask: () => Promise<T>,
+    find: (federations: readonly Federation[]) => T | undefined,
+  ): Promise<Cached<T>> => {
+    try {
+      return { value: await ask(), from: 'server' };
+    } catch (error) {
+      const value = hasCode(error, 'http.unavailable') ? find(await known()) : undefined;
+      if (value === undefined) throw error;
+      return { value, from: 'device' };
+    }
+  };
 
   return {
-    async list(signal) {
-      const remembered = recall(storage);
-      try {
-        const body = await request('/api/federations', {}, signal);
-        const items = Array.isArray(body) ? body : ((body as { federations?: unknown[] }).federations ?? []);
-        const value = await Promise.all(items.map(parse));
-        remember(storage, value);
-        return { value, from: 'server' };
-      } catch (error) {
-        if (!hasCode(error, 'http.unavailable') || remembered.length === 0) throw error;
-        return { value: await Promise.all(remembered.map(parse)), from: 'device' };
-      }
-    },
+    list: (signal) =>
+      orKnown(
+        async () => {
+          const body = await http.json(`/api/federations?limit=${PAGE}`, {}, signal);
+          const federations = await parseListed((body as { federations?: unknown }).federations);
+          await remember(federations);
+          return federations;
+        },
+        (federations) => (federations.length === 0 ? undefined : federations),
+      ),
 
-    async get(id, signal): Promise<Cached<Federation>> {
-      try {
-        const value = await parse(await request(`/api/federations/${id}`, {}, signal));
-        remember(storage, [value]);
-        return { value, from: 'server' };
-      } catch (error) {
-        const known = recall(storage).find((document) => document.id === id);
-        if (!hasCode(error, 'http.unavailable') || known === undefined) throw error;
-        return { value: await parse(known), from: 'device' };
-      }
-    },
+    get: (id, signal) =>
+      orKnown(
+        async () => {
+          const federation = await parse(await http.json(`/api/federations/${id}`, {}, signal));
+          await remember([federation]);
+          return federation;
+        },
+        (federations) => federations.find((federation) => federation.id === id),
+      ),
 
     async validate(text) {
       let input: unknown;
@@ -77,40 +81,30 @@ export function httpFederations(reachability: Reachability, storage: Storage): F
     },
 
     async create(document: FederationInput, signal) {
-      const federation = await parse(document);
-      const body = await request(
-        '/api/federations',
-        {
-          method: 'POST',
-          headers: { 'content-type': 'application/json' },
-          body: JSON.stringify(federation),
-        },
-        signal,
-      );
-      const created = await parse(body);
-      remember(storage, [created]);
+      const body = JSON.stringify(await parse(document));
+      const headers = { 'content-type': 'application/json' };
+      const created = await parse(await http.json('/api/federations', { method: 'POST', headers, body }, signal));
+      await remember([created]);
       return created;
     },
   };
 }
 
-/** Newest first. What cannot be read is as good as not there: the server has the truth. */
-function recall(storage: Storage): readonly { readonly id: string }[] {
-  try {
-    const list: unknown = JSON.parse(storage.getItem(REMEMBERED) ?? '[]');
-    return Array.isArray(list) ? list : [];
-  } catch (error) {
-    console.warn('The remembered federations cannot be read; they are fetched again.', error);
-    return [];
-  }
+/** The validator is loaded when it is first needed. */
+async function parse(input: unknown): Promise<Federation> {
+  return (await import('../../../shared/federation/index.ts')).parseFederation(input);
 }
 
-function remember(storage: Storage, federations: readonly Federation[]): void {
-  const fresh = new Set(federations.map(({ id }) => id));
-  const kept = recall(storage).filter(({ id }) => !fresh.has(id));
-  try {
-    storage.setItem(REMEMBERED, JSON.stringify([...federations, ...kept].slice(0, MAX_REMEMBERED)));
-  } catch (error) {
-    console.warn('There is no room to remember federations; they need the server.', error);
-  }
+async function parseListed(list: unknown): Promise<readonly Federation[]> {
+  if (!Array.isArray(list))
+    throw new MurmurationError('wire.malformed', 'The server sent no list of federations.', {
+      remedy: 'Reload the page: it may be older than the server.',
+    });
+  return Promise.all(list.map(parse));
+}
+
+/** What another version of the page remembered and this one cannot read is left out. */
+async function parseKnown(list: readonly unknown[]): Promise<readonly Federation[]> {
+  const results = await Promise.allSettled(list.map(parse));
+  return results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
 }

@@ -1,6 +1,5 @@
 import type { ErrorRecord } from '../../../shared/errors/index.ts';
 import type { Federation, FederationInput } from '../../../shared/federation/index.ts';
-import type { LedgerEntry } from '../../../shared/ledger/index.ts';
 import type { SessionApi, SessionSnapshot } from '../session/snapshot.ts';
 
 /**
@@ -65,8 +64,10 @@ export interface ColumnSummary {
   readonly missing: number;
   /** For numbers. */
   readonly range?: { readonly min: number; readonly max: number; readonly mean: number };
-  /** Most frequent first. */
+  /** The most frequent values first. */
   readonly counts?: readonly { readonly value: string; readonly count: number }[];
+  /** How many different values there are, where not all are in `counts`. */
+  readonly distinct?: number;
 }
 
 export interface DatasetSummary {
@@ -100,16 +101,23 @@ export interface ImportDraft {
   /** The first of them; `issueCount` says how many there are. Rows with issues are not imported. */
   readonly issues: readonly ImportIssue[];
   readonly issueCount: number;
+  /** Columns the federation asks for that no column of the file matches by name, and those left to choose from. */
+  readonly columnsToMatch:
+    | { readonly wanted: readonly string[]; readonly available: readonly string[] }
+    | undefined;
+  /** Why nothing of it can be kept as it is. */
+  readonly blocked: ErrorRecord | undefined;
   commit(name: string, onProgress: (progress: Progress) => void): Promise<DatasetInfo>;
   discard(): Promise<void>;
 }
 
 export interface Progress {
-  readonly done: number;
-  /** Undefined while it is not known. */
-  readonly total: number | undefined;
   /** What is being done, in words. */
   readonly label: string;
+  readonly doneBytes: number;
+  /** Undefined while it is not known. */
+  readonly totalBytes: number | undefined;
+  readonly rows: number;
 }
 
 export interface ImportOptions {
@@ -118,9 +126,16 @@ export interface ImportOptions {
   readonly signal: AbortSignal;
 }
 
+export interface ReadOptions extends ImportOptions {
+  /** The label of all images, when they do not lie in a folder per label. */
+  readonly label?: string | undefined;
+  /** Column of the federation → column of the file, where the names do not tell. */
+  readonly mapping?: Readonly<Record<string, string>> | undefined;
+}
+
 export interface SampleOptions extends ImportOptions {
-  /** Which part of the sample; different parts hold different examples. */
-  readonly shard: number;
+  /** Which part of the sample; different parts hold different examples. Undefined: one not held yet. */
+  readonly shard: number | undefined;
   readonly examples: number;
   /** `label`: each part holds only some of the labels. */
   readonly split: 'iid' | 'label';
@@ -131,7 +146,7 @@ export interface DataService {
   /** Those that fit the federation's schema. */
   compatible(federation: Federation): Promise<readonly DatasetInfo[]>;
   summary(id: string): Promise<DatasetSummary>;
-  read(files: readonly File[], options: ImportOptions): Promise<ImportDraft>;
+  read(files: readonly File[], options: ReadOptions): Promise<ImportDraft>;
   importSample(options: SampleOptions): Promise<DatasetInfo>;
   /** Can be undone for half a minute. */
   remove(id: string): Promise<void>;
@@ -209,7 +224,9 @@ export interface ConsentService {
 }
 
 export interface LedgerService {
-  entries(): Promise<readonly LedgerEntry[]>;
+  /** How many releases are recorded. @throws `ledger.broken-chain` when one was altered. */
+  count(): Promise<number>;
+  /** All entries with their hashes, as JSON. */
   export(): Promise<Blob>;
 }
 

@@ -109,8 +109,8 @@ export function metricsOf({ records }: SessionSnapshot): RoundMetrics[] {
 
 export const PATH_WORDS: { readonly [P in Path]: string } = {
   direct: 'Direct',
-  relay: 'Relayed, end-to-end encrypted',
-  server: 'Server',
+  relay: 'Relayed, encrypted',
+  server: 'Through the server',
 };
 
 /**

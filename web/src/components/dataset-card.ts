@@ -9,10 +9,10 @@ import { icon } from './icons.ts';
 
 /** One dataset: what it is, a look inside when opened, a way to remove it (event `remove`). */
 export class DatasetCard extends LitElement {
-  static override properties = { data: { attribute: false }, dataset: { attribute: false } };
+  static override properties = { data: { attribute: false }, info: { attribute: false } };
   declare data: DataService;
-  declare dataset: DatasetInfo;
-  readonly #summary = new Loader(this, () => this.data.summary(this.dataset.id));
+  declare info: DatasetInfo;
+  readonly #summary = new Loader(this, () => this.data.summary(this.info.id));
   #opened = false;
 
   static override styles = [
@@ -26,7 +26,7 @@ export class DatasetCard extends LitElement {
   ];
 
   override render() {
-    const { name, examples, bytes, createdAtMs, shape, sample } = this.dataset;
+    const { name, examples, bytes, createdAtMs, shape, sample } = this.info;
     return html`<article class="card" data-testid="dataset-card">
       <div class="head">
         <div class="stack-tight">

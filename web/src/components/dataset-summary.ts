@@ -62,13 +62,14 @@ export class DatasetSummaryView extends LitElement {
   }
 }
 
-function valuesOf({ range, counts }: ColumnSummary): string {
+function valuesOf({ range, counts, distinct }: ColumnSummary): string {
   const number = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 4 });
   if (range !== undefined)
     return `${number.format(range.min)} to ${number.format(range.max)}, mean ${number.format(range.mean)}`;
   if (counts === undefined) return '';
   const shown = counts.slice(0, SHOWN_VALUES).map(({ value, count }) => `${value} (${formatCount(count)})`);
-  return shown.join(', ') + (counts.length > SHOWN_VALUES ? `, ${counts.length - SHOWN_VALUES} more` : '');
+  const others = (distinct ?? counts.length) - shown.length;
+  return shown.join(', ') + (others > 0 ? `, ${formatCount(others)} more` : '');
 }
 
 function paint(canvas: HTMLCanvasElement, { width, height, channels, pixels }: PreviewImage): void {

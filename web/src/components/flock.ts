@@ -2,7 +2,7 @@ import { css, html, LitElement, svg } from 'lit';
 
 const WIDTH = 640;
 const HEIGHT = 220;
-const BIRDS = 260;
+const BIRDS = 420;
 const LAYERS = 3;
 
 /** A flock, drawn once and the same everywhere: decoration only, hidden from screen readers. */
@@ -37,13 +37,15 @@ const LAYER_PATHS = Array.from({ length: LAYERS }, (_, layer) =>
 );
 
 function bird(n: number, layer: number): string {
-  const along = fraction(n * 0.6180339887);
-  const across = fraction(n * 0.7548776662) + fraction(n * 0.569840291) - 1;
-  const body = Math.sin(Math.PI * along) ** 1.5;
-  const x = 30 + along * (WIDTH - 60) + 26 * Math.sin(along * 9);
-  const y = HEIGHT / 2 + 44 * Math.sin(along * 5.4 + 0.5) + across * (12 + 78 * body);
-  const wing = (1.6 + 2.6 * body) * (0.7 + 0.25 * layer);
-  const tilt = 0.5 * Math.cos(along * 5.4 + 0.5) + across * 0.5;
+  // Roberts' R3 sequence: even in three dimensions, without the stripes that separate sequences leave.
+  const along = fraction(0.5 + n * 0.8191725134);
+  const across = fraction(0.5 + n * 0.6710436067) + fraction(0.5 + n * 0.5497004779) - 1;
+  const body = Math.sin(Math.PI * along) ** 1.2;
+  const waist = 0.55 + 0.45 * Math.cos(along * 8.2 - 1.1);
+  const x = 16 + along * (WIDTH - 32) + 18 * across;
+  const y = HEIGHT / 2 + 40 * Math.sin(along * 5.2 + 0.4) + across * (6 + 92 * body * waist);
+  const wing = (1.3 + 1.9 * body * (1 - 0.5 * Math.abs(across))) * (0.75 + 0.25 * layer);
+  const tilt = 0.6 * Math.cos(along * 5.2 + 0.4) + across * 0.6;
   const [dx, dy] = [wing * Math.cos(tilt), wing * Math.sin(tilt)];
   const lift = wing * 0.9;
   return `M${point(x - dx, y - dy)}Q${point(x - dx / 2, y - dy / 2 - lift)} ${point(x, y)}Q${point(x + dx / 2, y + dy / 2 - lift)} ${point(x + dx, y + dy)}`;

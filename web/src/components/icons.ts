@@ -49,7 +49,7 @@ export function markDots(): SVGTemplateResult[] {
     return svg`<circle
       cx=${(12 + radius * Math.cos(angle)).toFixed(2)}
       cy=${(12 + radius * Math.sin(angle)).toFixed(2)}
-      r=${(0.22 + 1.05 * lean * lean).toFixed(2)}
+      r=${(0.34 + 0.98 * lean * lean).toFixed(2)}
     />`;
   });
 }

@@ -22,6 +22,7 @@ export class ImportPanel extends LitElement {
     draft: { state: true },
     error: { state: true },
     over: { state: true },
+    label: { state: true },
   };
   declare data: DataService;
   declare federation: Federation;
@@ -29,6 +30,9 @@ export class ImportPanel extends LitElement {
   declare draft: ImportDraft | undefined;
   declare error: ErrorRecord | undefined;
   declare over: boolean;
+  /** Of all images; empty: by folder. */
+  declare label: string;
+  #files: readonly File[] = [];
   #stop: AbortController | undefined;
 
   static override styles = [
@@ -40,8 +44,14 @@ export class ImportPanel extends LitElement {
       }
       .drop.over { border-color: var(--accent); background: var(--accent-soft); }
       .drop .row { justify-content: center; }
+      .match { display: grid; gap: var(--space-3); grid-template-columns: repeat(auto-fill, minmax(min(100%, 12rem), 1fr)); }
     `,
   ];
+
+  constructor() {
+    super();
+    this.label = '';
+  }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
@@ -59,11 +69,13 @@ export class ImportPanel extends LitElement {
   }
 
   #choose() {
-    const { kind } = this.federation.data;
-    return html`<div class="drop ${this.over ? 'over' : ''}" @dragover=${this.#dragOver} @dragleave=${this.#dragLeave} @drop=${this.#drop}>
+    const { data } = this.federation;
+    const { kind } = data;
+    return html`${kind === 'image' ? this.#labelChoice(data.labels) : nothing}
+    <div class="drop ${this.over ? 'over' : ''}" @dragover=${this.#dragOver} @dragleave=${this.#dragLeave} @drop=${this.#drop}>
       <p>${
         kind === 'image'
-          ? 'Drop images here, in one folder per label.'
+          ? 'Choose images, or a folder with one folder per label.'
           : kind === 'tabular'
             ? 'Drop a CSV, JSON or JSONL file here.'
             : 'Drop a JSON or JSONL file of records here.'
@@ -77,6 +89,16 @@ export class ImportPanel extends LitElement {
     </div>`;
   }
 
+  #labelChoice(labels: readonly string[]) {
+    return html`<div><label for="label">Label of the images</label>
+      <select id="label" data-testid="import-label" @change=${(event: Event) => {
+        this.label = (event.target as HTMLSelectElement).value;
+      }}>
+        <option value="">The name of their folder</option>
+        ${labels.map((label) => html`<option value=${label} ?selected=${label === this.label}>${label}</option>`)}
+      </select></div>`;
+  }
+
   #working(progress: Progress) {
     return html`<mm-progress-line .progress=${progress} ?stoppable=${this.draft === undefined} @stop=${() => this.#stop?.abort()}></mm-progress-line>`;
   }
@@ -86,8 +108,11 @@ export class ImportPanel extends LitElement {
       ${
         draft.examples > 0
           ? html`<p class="note good" role="status" data-testid="import-ready"><strong>${counted(draft.examples, 'example')}</strong> fit this federation.</p>`
-          : html`<p class="note bad" role="alert">No example of this file fits this federation.</p>`
+          : draft.blocked !== undefined
+            ? html`<mm-error-note .error=${draft.blocked}></mm-error-note>`
+            : html`<p class="note bad" role="alert">No example of this file fits this federation.</p>`
       }
+      ${draft.columnsToMatch === undefined ? nothing : this.#match(draft.columnsToMatch)}
       ${draft.issueCount === 0 ? nothing : html`<mm-issues-table .issues=${draft.issues} .total=${draft.issueCount}></mm-issues-table>`}
       <mm-dataset-summary .summary=${draft.summary}></mm-dataset-summary>
       <form class="stack" @submit=${this.#commit}>
@@ -104,6 +129,27 @@ export class ImportPanel extends LitElement {
       </form>
     `;
   }
+
+  /** For files that call the same thing by another name. */
+  #match({ wanted, available }: NonNullable<ImportDraft['columnsToMatch']>) {
+    return html`<form class="stack" @submit=${this.#readAgain} data-testid="match">
+      <p>Which column of the file is it?</p>
+      <div class="match">${wanted.map(
+        (name, index) => html`<div><label for="match-${index}">${name}</label>
+          <select id="match-${index}" data-column=${name}><option value="">Not in the file</option>${available.map((column) => html`<option value=${column}>${column}</option>`)}</select></div>`,
+      )}</div>
+      <div><button>Read again</button></div>
+    </form>`;
+  }
+
+  #readAgain = async (event: Event): Promise<void> => {
+    event.preventDefault();
+    const chosen = [...this.renderRoot.querySelectorAll<HTMLSelectElement>('[data-column]')]
+      .filter(({ value }) => value !== '')
+      .map(({ dataset, value }) => [dataset.column!, value]);
+    await this.#discard();
+    await this.#read(this.#files, Object.fromEntries(chosen) as Record<string, string>);
+  };
 
   #input(selector: string): HTMLInputElement {
     return this.renderRoot.querySelector<HTMLInputElement>(selector)!;
@@ -132,15 +178,18 @@ export class ImportPanel extends LitElement {
     if (files.length > 0) void this.#read(files);
   };
 
-  async #read(files: readonly File[]): Promise<void> {
+  async #read(files: readonly File[], mapping?: Readonly<Record<string, string>>): Promise<void> {
+    this.#files = files;
     this.#stop = new AbortController();
     const { signal } = this.#stop;
     this.error = undefined;
-    this.progress = { done: 0, total: undefined, label: 'Reading' };
+    this.progress = { label: 'Reading', doneBytes: 0, totalBytes: undefined, rows: 0 };
     try {
       const draft = await this.data.read(files, {
         federation: this.federation,
         signal,
+        mapping,
+        label: this.label === '' ? undefined : this.label,
         onProgress: (progress) => {
           this.progress = progress;
         },
@@ -162,7 +211,7 @@ export class ImportPanel extends LitElement {
     const { draft } = this;
     if (draft === undefined) return;
     const name = this.#input('#name').value.trim() || draft.suggestedName;
-    this.progress = { done: 0, total: undefined, label: 'Storing' };
+    this.progress = { label: 'Storing', doneBytes: 0, totalBytes: undefined, rows: 0 };
     try {
       const dataset = await draft.commit(name, (progress) => {
         this.progress = progress;

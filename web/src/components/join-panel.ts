@@ -190,45 +190,45 @@ export class JoinPanel extends LitElement {
     void this.#datasets.refresh();
   };
 
-  #withdraw = (): void => {
+  #withdraw = async (): Promise<void> => {
     const { consents } = this.services;
-    const given = consents.of(this.federation.id);
-    consents.withdraw(this.federation.id);
+    const given = consents.of(this.federation.id)!;
     this.agreed = false;
-    this.requestUpdate();
+    await this.#attempt(() => consents.withdraw(this.federation.id));
     showToast(this, {
       text: 'Your agreement is withdrawn. Updates that were already sent cannot be taken back.',
-      action: {
-        label: 'Undo',
-        run: () => {
-          if (given !== undefined) consents.give(given);
-          this.requestUpdate();
-        },
-      },
+      action: { label: 'Undo', run: () => void this.#attempt(() => consents.give(given)) },
     });
   };
 
   #start = async (): Promise<void> => {
     const dataset = this.#selected;
     if (dataset === undefined) return;
+    const { consents, session } = this.services;
     const { id: federationId, revision } = this.federation;
+    const given = consents.of(federationId);
+    const atMs = given?.revision === revision ? given.atMs : Date.now();
     this.busy = true;
-    this.error = undefined;
-    try {
-      const given = this.services.consents.of(federationId);
-      const atMs = given?.revision === revision ? given.atMs : Date.now();
-      this.services.consents.give({ federationId, revision, datasetId: dataset.id, atMs });
-      await this.services.session.join({
+    await this.#attempt(async () => {
+      await consents.give({ federationId, revision, datasetId: dataset.id, atMs });
+      await session.join({
         federationId,
         datasetId: dataset.id,
         ...(this.paths === undefined ? {} : { paths: this.paths }),
       });
+    });
+    this.busy = false;
+  };
+
+  async #attempt(action: () => Promise<void>): Promise<void> {
+    this.error = undefined;
+    try {
+      await action();
     } catch (error) {
       this.error = toErrorRecord(error);
-    } finally {
-      this.busy = false;
     }
-  };
+    this.requestUpdate();
+  }
 }
 
 customElements.define('mm-join-panel', JoinPanel);

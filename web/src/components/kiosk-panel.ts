@@ -81,6 +81,7 @@ export class KioskPanel extends LitElement {
         <div class="card"><mm-disclosure .federation=${this.federation}></mm-disclosure></div>
         <div class="row"><button class="primary large" @click=${this.#agree} data-testid="kiosk-consent">I agree: start the kiosk</button>
           <a class="button large" href="/f/${this.federation.id}">Not now</a></div>
+        <mm-error-note .error=${this.error}></mm-error-note>
       </div>`;
     const snapshot = this.#snapshot.current;
     const words = phaseWords(snapshot?.phase ?? { name: 'connecting' });
@@ -108,11 +109,17 @@ export class KioskPanel extends LitElement {
     return this.services.consents.of(this.federation.id)?.revision === this.federation.revision;
   }
 
-  #agree = (): void => {
+  #agree = async (): Promise<void> => {
     const { id: federationId, revision } = this.federation;
-    this.services.consents.give({ federationId, revision, datasetId: '', atMs: Date.now() });
+    const datasetId = this.services.consents.of(federationId)?.datasetId ?? '';
+    try {
+      await this.services.consents.give({ federationId, revision, datasetId, atMs: Date.now() });
+    } catch (error) {
+      this.error = toErrorRecord(error);
+      return;
+    }
     this.requestUpdate();
-    void this.#join();
+    await this.#join();
   };
 
   async #join(): Promise<void> {

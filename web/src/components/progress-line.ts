@@ -1,5 +1,5 @@
 import { css, html, LitElement, nothing } from 'lit';
-import { counted, formatCount } from '../app/format.ts';
+import { counted, formatBytes } from '../app/format.ts';
 import type { Progress } from '../app/services.ts';
 import { shared } from '../styles/shared.ts';
 
@@ -12,13 +12,14 @@ export class ProgressLine extends LitElement {
   static override styles = [shared, css`.line { display: grid; gap: var(--space-2); }`];
 
   override render() {
-    const { done, total, label } = this.progress;
+    const { label, doneBytes, totalBytes, rows } = this.progress;
+    const amount = rows > 0 ? counted(rows, 'row') : doneBytes > 0 ? formatBytes(doneBytes) : '';
     return html`<div class="line">
       <div class="row-between">
         <span>${label}</span>
-        <span class="small soft number">${total === undefined ? (done > 0 ? counted(done, 'row') : '') : `${formatCount(done)} of ${formatCount(total)}`}</span>
+        <span class="small soft number">${amount}</span>
       </div>
-      <progress aria-label=${label} .max=${total ?? 1} value=${total === undefined ? nothing : done}></progress>
+      <progress aria-label=${label} .max=${totalBytes || 1} value=${totalBytes ? doneBytes : nothing}></progress>
       ${this.stoppable ? html`<div><button @click=${() => this.dispatchEvent(new Event('stop'))}>Cancel</button></div>` : nothing}
     </div>`;
   }

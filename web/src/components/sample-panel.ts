@@ -6,8 +6,6 @@ import type { Federation } from '../../../shared/federation/index.ts';
 import type { DataService, DatasetInfo, Progress } from '../app/services.ts';
 import { shared } from '../styles/shared.ts';
 
-/** Parts that any two devices are unlikely to share; the server has at least as many. */
-const PARTS = 35;
 
 /** Public sample data for those who want to look before they bring their own. Fires `imported`. */
 export class SamplePanel extends LitElement {
@@ -16,24 +14,17 @@ export class SamplePanel extends LitElement {
     federation: { attribute: false },
     progress: { state: true },
     error: { state: true },
-    part: { state: true },
   };
   declare data: DataService;
   declare federation: Federation;
   declare progress: Progress | undefined;
   declare error: ErrorRecord | undefined;
-  declare part: number;
   #stop: AbortController | undefined;
 
   static override styles = [
     shared,
     css`.options { display: grid; gap: var(--space-3); grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); }`,
   ];
-
-  constructor() {
-    super();
-    this.part = crypto.getRandomValues(new Uint32Array(1))[0]! % PARTS;
-  }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
@@ -49,7 +40,8 @@ export class SamplePanel extends LitElement {
         <summary>Which digits</summary>
         <div class="options">
           <div><label for="part">Part</label>
-            <input id="part" type="number" min="0" max="999" required .value=${String(this.part)} data-testid="sample-part" /></div>
+            <input id="part" type="number" min="0" max="999" aria-describedby="part-hint" data-testid="sample-part" />
+            <p class="small soft" id="part-hint">Empty: any that is not here yet.</p></div>
           <div><label for="examples">Examples</label>
             <select id="examples" data-testid="sample-examples">
               <option value="250">250</option><option value="500">500</option><option value="1000" selected>1,000</option><option value="1500">1,500</option>
@@ -66,17 +58,17 @@ export class SamplePanel extends LitElement {
   #import = async (event: Event): Promise<void> => {
     event.preventDefault();
     const field = (id: string) => this.renderRoot.querySelector<HTMLInputElement | HTMLSelectElement>(`#${id}`)!.value;
-    this.part = Number(field('part'));
+    const part = field('part');
     const examples = Number(field('examples'));
     const split = field('split') === 'label' ? 'label' : 'iid';
     this.#stop = new AbortController();
     const { signal } = this.#stop;
     this.error = undefined;
-    this.progress = { done: 0, total: undefined, label: 'Getting sample digits' };
+    this.progress = { label: 'Getting sample digits', doneBytes: 0, totalBytes: undefined, rows: 0 };
     try {
       const dataset = await this.data.importSample({
         federation: this.federation,
-        shard: this.part,
+        shard: part === '' ? undefined : Number(part),
         examples,
         split,
         signal,

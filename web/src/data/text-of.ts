@@ -1,19 +1,17 @@
 import { MurmurationError } from '../../../shared/errors/index.ts';
 import { throwIfAborted } from '../storage/index.ts';
 
+/** Large enough for speed, small enough for progress and cancelling. */
+const PIECE_BYTES = 524_288;
+
 /** Bytes of a file piece by piece, so that a file larger than memory can be read. */
 export async function* bytesOf(file: Blob, signal: AbortSignal): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  const reader = file.stream().getReader();
-  try {
-    for (;;) {
-      throwIfAborted(signal);
-      const { value, done } = await reader.read().catch(unreadable);
-      if (done) return;
-      yield value;
-    }
-  } finally {
-    await reader.cancel();
+  for (let at = 0; at < file.size; at += PIECE_BYTES) {
+    throwIfAborted(signal);
+    const piece = file.slice(at, at + PIECE_BYTES);
+    yield new Uint8Array(await piece.arrayBuffer().catch(unreadable));
   }
+  throwIfAborted(signal);
 }
 
 /**

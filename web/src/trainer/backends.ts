@@ -1,4 +1,3 @@
-import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 import plainUrl from '@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm.wasm?url';
 import simdUrl from '@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm?url';
 import { env, setBackend } from '@tensorflow/tfjs-core';
@@ -9,6 +8,7 @@ import {
 } from '../../../shared/training/index.ts';
 import { BACKEND_NAMES, type BackendName, type BackendRequest } from './api.ts';
 import { softwareWebgl, softwareWebgpu } from './gpu-probe.ts';
+import { setWasmPaths } from './wasm-backend.ts';
 
 /** @returns why a backend is not worth loading here; undefined when it may be. */
 type Probe = () => Promise<string | undefined>;

@@ -1,11 +1,11 @@
-import { type ErrorRecord, fromErrorRecord, toErrorRecord } from '../../../shared/errors/index.ts';
+import { type ErrorRecord, toErrorRecord } from '../../../shared/errors/index.ts';
 
 /** What a worker method resolves with: comlink would drop an error's code, so errors travel as values. */
 export type Reply<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly error: ErrorRecord };
 
-/** Worker side: never rejects. Errors that have no name become `training.failed`. */
+/** Never rejects. Errors that have no name become `training.failed`. */
 export async function replyWith<T>(work: () => T | Promise<T>): Promise<Reply<T>> {
   try {
     return { ok: true, value: await work() };
@@ -13,10 +13,4 @@ export async function replyWith<T>(work: () => T | Promise<T>): Promise<Reply<T>
     const error = toErrorRecord(thrown);
     return { ok: false, error: error.code === 'internal' ? { ...error, code: 'training.failed' } : error };
   }
-}
-
-/** Client side: the value, or the error rethrown with its code. */
-export function unwrap<T>(reply: Reply<T>): T {
-  if (!reply.ok) throw fromErrorRecord(reply.error);
-  return reply.value;
 }

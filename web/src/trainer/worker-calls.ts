@@ -1,6 +1,6 @@
-import { MurmurationError } from '../../../shared/errors/index.ts';
+import { fromErrorRecord, MurmurationError } from '../../../shared/errors/index.ts';
 import type { JobId } from './api.ts';
-import { type Reply, unwrap } from './reply.ts';
+import { type Reply, replyWith } from './reply.ts';
 
 /** The part of a Worker that its calls depend on. */
 export interface WorkerLike {
@@ -52,14 +52,13 @@ export class WorkerCalls {
       };
       this.#pending.add(fail);
       signal?.addEventListener('abort', abort, { once: true });
-      call(job).then((reply) => {
-        settle();
-        try {
-          resolve(unwrap(reply));
-        } catch (error) {
-          reject(error);
-        }
-      }, fail);
+      call(job)
+        .catch((thrown: unknown) => replyWith(() => Promise.reject(thrown)))
+        .then((reply) => {
+          settle();
+          if (reply.ok) resolve(reply.value);
+          else reject(fromErrorRecord(reply.error));
+        });
     });
   }
 

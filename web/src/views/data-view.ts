@@ -76,7 +76,7 @@ export class DataView extends LitElement {
     if (state.value.length === 0)
       return html`<div class="card empty"><h3>No data yet</h3><p class="soft">Add a file or, where a federation offers it, sample data.</p></div>`;
     return html`<ul class="stack" role="list">${state.value.map(
-      (dataset) => html`<li><mm-dataset-card .data=${this.services.data} .dataset=${dataset} @remove=${() => this.#remove(dataset)}></mm-dataset-card></li>`,
+      (dataset) => html`<li><mm-dataset-card .data=${this.services.data} .info=${dataset} @remove=${() => this.#remove(dataset)}></mm-dataset-card></li>`,
     )}</ul>`;
   }
 

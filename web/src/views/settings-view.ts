@@ -34,8 +34,8 @@ export class SettingsView extends LitElement {
 
   readonly #device = new Loader<Device>(this, async () => {
     const { settings, ledger } = this.services;
-    const [id, storage, entries] = await Promise.all([settings.identityId(), settings.storage(), ledger.entries()]);
-    return { id, storage, releases: entries.length };
+    const [id, storage, releases] = await Promise.all([settings.identityId(), settings.storage(), ledger.count()]);
+    return { id, storage, releases };
   });
 
   static override styles = [

@@ -1,0 +1,34 @@
+import { hasCode } from '../shared/errors/index.ts';
+import { attachCoordination, type Coordination } from './coordination/host.ts';
+import { iceServersFor } from './ice-servers.ts';
+import { attachNodeTransport } from './node-transport/index.ts';
+import type { Attachment, ServerContext } from './server.ts';
+
+/** The live parts of the server: introductions and relay, the server as a node, and the coordinator. */
+export async function attachFederations(
+  context: ServerContext,
+): Promise<Attachment & { readonly coordination: Coordination }> {
+  const { httpServer, repository, config, log } = context;
+  const { hub, transports, close } = attachNodeTransport({
+    httpServer,
+    log,
+    async lookupFederation(id) {
+      try {
+        await repository.getFederation(id);
+        return true;
+      } catch (thrown) {
+        if (hasCode(thrown, 'federation.unknown')) return false;
+        throw thrown;
+      }
+    },
+    iceServers: (participant) => iceServersFor(config.ice, participant, Date.now()),
+  });
+  const coordination = attachCoordination({ hub, transports, repository, log });
+  return {
+    coordination,
+    async close() {
+      await coordination.close();
+      await close();
+    },
+  };
+}

@@ -1,0 +1,20 @@
+import { expect, test } from 'vitest';
+import { healthRoute } from './health-route.ts';
+
+const bodyOf = async (ping: () => Promise<void>, patienceMs?: number) => {
+  const response = await healthRoute({ kind: 'postgres', ping }, patienceMs).request('/');
+  return [response.status, await response.json()];
+};
+
+test.each([
+  ['fails', () => Promise.reject(new Error('gone'))],
+  ['does not answer', () => new Promise<void>(() => undefined)],
+])('a database that %s makes the server unavailable, soon', async (_, ping) => {
+  expect(await bodyOf(ping, 10)).toEqual([
+    503,
+    expect.objectContaining({
+      status: 'unavailable',
+      database: { kind: 'postgres', status: 'unavailable' },
+    }),
+  ]);
+});

@@ -1,0 +1,16 @@
+import { Hono } from 'hono';
+import { expect, test } from 'vitest';
+import { mountPage } from './page-routes.ts';
+import { problemResponse } from './problem.ts';
+
+test('without a built page the server says how to build it', async () => {
+  const app = new Hono();
+  app.onError((error) => problemResponse(error));
+  mountPage(app, '/nowhere/dist/web');
+  const response = await app.request('/');
+  expect(response.status).toBe(404);
+  expect(await response.json()).toMatchObject({
+    code: 'http.not-found',
+    remedy: expect.stringContaining('npm run build'),
+  });
+});

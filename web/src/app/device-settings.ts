@@ -1,0 +1,69 @@
+import {
+  changeSettings,
+  deleteEverything,
+  defaultSettings,
+  giveConsent,
+  listConsents,
+  loadIdentity,
+  loadSettings,
+  storageUsage,
+  withdrawConsent,
+} from '../storage/index.ts';
+import type { Consent, ConsentService, Settings, SettingsService } from './services.ts';
+
+/**
+ * Settings and consents as stored on the device, mirrored so that views can read them at once. Where the
+ * browser offers no storage, the page runs on defaults and says so when something is to be kept.
+ */
+export async function deviceSettings(): Promise<{ settings: SettingsService; consents: ConsentService }> {
+  let [current, given] = await Promise.all([loadSettings(), listConsents()]).catch((error: unknown) => {
+    console.warn('Settings cannot be read; the page runs on defaults.', error);
+    return [defaultSettings, []] as [Settings, Consent[]];
+  });
+  const listeners = new Set<(settings: Settings) => void>();
+  const changed = (settings: Settings): void => {
+    current = settings;
+    for (const listener of listeners) listener(settings);
+  };
+
+  const settings: SettingsService = {
+    get current() {
+      return current;
+    },
+    change: async (changes) => changed(await changeSettings(changes)),
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    identityId: async () => (await loadIdentity()).id,
+    storage: storageUsage,
+    async deleteEverything() {
+      await deleteEverything();
+      await Promise.all((await caches.keys()).filter(isOurData).map((name) => caches.delete(name)));
+      given = [];
+      changed(defaultSettings);
+    },
+  };
+
+  const consents: ConsentService = {
+    of: (federationId) => given.find((consent) => consent.federationId === federationId),
+    async give(consent) {
+      await giveConsent(consent);
+      given = [...without(given, consent.federationId), consent];
+    },
+    async withdraw(federationId) {
+      await withdrawConsent(federationId);
+      given = without(given, federationId);
+    },
+  };
+  return { settings, consents };
+}
+
+/** Cached sample data is ours to delete; the page itself is the browser's. */
+function isOurData(cacheName: string): boolean {
+  return cacheName.startsWith('murmuration/');
+}
+
+function without(consents: readonly Consent[], federationId: string): Consent[] {
+  return consents.filter((consent) => consent.federationId !== federationId);
+}

@@ -1,0 +1,87 @@
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import type { SessionSnapshot } from '../session/snapshot.ts';
+import { lazySession } from './lazy-session.ts';
+import type { SessionService } from './services.ts';
+
+function fakeTab(): Storage {
+  const items = new Map<string, string>();
+  return {
+    getItem: (key: string) => items.get(key) ?? null,
+    setItem: (key: string, value: string) => void items.set(key, value),
+    removeItem: (key: string) => void items.delete(key),
+  } as Storage;
+}
+
+function fakeSession() {
+  let emit: (snapshot: SessionSnapshot | undefined) => void = () => undefined;
+  const service: SessionService = {
+    join: vi.fn(async () => undefined),
+    pause: vi.fn(async () => undefined),
+    resume: vi.fn(async () => undefined),
+    leave: vi.fn(async () => undefined),
+    snapshot: async () => undefined,
+    subscribe: (listener) => {
+      emit = listener;
+      return () => undefined;
+    },
+  };
+  return { service, emit: (phase: SessionSnapshot['phase']) => emit({ federationId: 'f', phase } as SessionSnapshot) };
+}
+
+const options = { federationId: 'f', datasetId: 'd', paths: ['relay'] as const };
+let tab: Storage;
+beforeEach(() => {
+  tab = fakeTab();
+});
+
+describe('lazySession', () => {
+  it('loads nothing until somebody joins, and loads once', async () => {
+    const { service } = fakeSession();
+    const connect = vi.fn(async () => service);
+    const session = lazySession(connect, tab);
+    session.subscribe(() => undefined);
+    await session.leave();
+    expect(await session.resumeAfterReload()).toBe(false);
+    expect(connect).not.toHaveBeenCalled();
+    await session.join(options);
+    await session.pause();
+    expect(connect).toHaveBeenCalledTimes(1);
+  });
+
+  it('rejoins with the same choices after a reload, and not after leaving or finishing', async () => {
+    const before = fakeSession();
+    await lazySession(async () => before.service, tab).join(options);
+
+    const after = fakeSession();
+    expect(await lazySession(async () => after.service, tab).resumeAfterReload()).toBe(true);
+    expect(after.service.join).toHaveBeenCalledWith(options);
+
+    const left = lazySession(async () => fakeSession().service, tab);
+    await left.leave();
+    expect(await left.resumeAfterReload()).toBe(false);
+
+    const ending = fakeSession();
+    await lazySession(async () => ending.service, tab).join(options);
+    ending.emit({ name: 'finished', reason: 'stopped' });
+    expect(await lazySession(async () => fakeSession().service, tab).resumeAfterReload()).toBe(false);
+  });
+
+  it('tells late subscribers where the session stands', async () => {
+    const { service, emit } = fakeSession();
+    const session = lazySession(async () => service, tab);
+    await session.join(options);
+    emit({ name: 'paused' });
+    const seen = vi.fn();
+    session.subscribe(seen)();
+    expect(seen).toHaveBeenCalledWith(expect.objectContaining({ phase: { name: 'paused' } }));
+  });
+
+  it('tries to connect again after it failed', async () => {
+    const { service } = fakeSession();
+    const connect = vi.fn().mockRejectedValueOnce(new Error('offline')).mockResolvedValue(service);
+    const session = lazySession(connect, tab);
+    await expect(session.join(options)).rejects.toThrow('offline');
+    await session.join(options);
+    expect(service.join).toHaveBeenCalledTimes(1);
+  });
+});

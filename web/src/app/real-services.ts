@@ -1,0 +1,42 @@
+import { MurmurationError } from '../../../shared/errors/index.ts';
+import { tidyUp } from '../data/index.ts';
+import { recall, remember } from '../storage/index.ts';
+import { deviceData } from './device-data.ts';
+import { deviceLedger } from './device-ledger.ts';
+import { deviceModel } from './device-model.ts';
+import { deviceSettings } from './device-settings.ts';
+import { httpClient } from './http-client.ts';
+import { httpFederations } from './http-federations.ts';
+import { lazySession } from './lazy-session.ts';
+import { Reachability } from './reachability.ts';
+import type { Services, SessionService } from './services.ts';
+
+/** The one place where the session is plugged in. */
+async function connect(): Promise<SessionService> {
+  const [load] = Object.values(
+    import.meta.glob<{ connectSession(): SessionService }>('../session/client.ts'),
+  );
+  if (load === undefined)
+    throw new MurmurationError('training.backend-unavailable', 'This build cannot train yet.');
+  return (await load()).connectSession();
+}
+
+/** Plugs the workers, the storage and the server into the page. */
+export async function createServices(): Promise<Services> {
+  const reachability = new Reachability();
+  const http = httpClient(reachability);
+  const memory = { recall: (key: string) => recall(key), remember };
+  const session = lazySession(connect, sessionStorage);
+  const { settings, consents } = await deviceSettings();
+  tidyUp().catch((error: unknown) => console.warn('Leftovers of imports were not removed.', error));
+  return {
+    federations: httpFederations(http, memory),
+    session,
+    data: deviceData(),
+    model: deviceModel(http, memory),
+    settings,
+    consents,
+    ledger: deviceLedger(),
+    server: reachability,
+  };
+}

@@ -1,0 +1,78 @@
+import { parseFederation } from '../../../../shared/federation/index.ts';
+
+/** Federations of every kind of data, for pictures of the page. */
+export const digits = parseFederation({
+  format: 'murmuration/federation',
+  formatVersion: 1,
+  id: 'digits',
+  revision: 2,
+  name: 'Handwritten digits',
+  description:
+    'Recognize the digits 0 to 9 in small pictures. Everyone brings some of their own, or takes a part of the sample.',
+  data: {
+    kind: 'image',
+    width: 28,
+    height: 28,
+    channels: 1,
+    labels: ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'],
+    sample: 'digits',
+  },
+  model: {
+    layers: [
+      { type: 'flatten' },
+      { type: 'dense', units: 128, activation: 'relu' },
+      { type: 'dense', units: 10 },
+    ],
+    loss: 'softmaxCrossEntropy',
+  },
+  rounds: { maximum: 30, targetAccuracy: 0.97 },
+  evaluation: 'sample',
+});
+
+export const penguins = parseFederation({
+  format: 'murmuration/federation',
+  formatVersion: 1,
+  id: 'penguins',
+  name: 'Penguins of three islands',
+  description: 'Tell the species of a penguin from the measures of its bill, its flipper and its weight.',
+  data: {
+    kind: 'tabular',
+    columns: [
+      { name: 'Island', type: 'category', values: ['Biscoe', 'Dream', 'Torgersen'] },
+      { name: 'Bill length (mm)', type: 'number', min: 30, max: 60, mean: 44, scale: 5.5 },
+      { name: 'Bill depth (mm)', type: 'number', min: 12, max: 22, mean: 17, scale: 2 },
+      { name: 'Flipper length (mm)', type: 'number', min: 170, max: 235, mean: 201, scale: 14 },
+      { name: 'Body mass (g)', type: 'number', min: 2500, max: 6500, mean: 4200, scale: 800 },
+      { name: 'Sex', type: 'category', values: ['Female', 'Male'], optional: true },
+    ],
+    target: { name: 'Species', type: 'class', labels: ['Adelie', 'Chinstrap', 'Gentoo'] },
+  },
+  model: {
+    layers: [
+      { type: 'dense', units: 16, activation: 'relu' },
+      { type: 'dense', units: 3 },
+    ],
+    loss: 'softmaxCrossEntropy',
+  },
+  evaluation: 'local',
+});
+
+export const heating = parseFederation({
+  format: 'murmuration/federation',
+  formatVersion: 1,
+  id: 'heating',
+  name: 'Heating demand',
+  description: 'Estimate the energy a building needs tomorrow from 24 readings of today.',
+  data: {
+    kind: 'records',
+    features: 24,
+    target: { name: 'demand (kWh)', type: 'value', mean: 40, scale: 12 },
+  },
+  model: {
+    layers: [
+      { type: 'dense', units: 32, activation: 'tanh' },
+      { type: 'dense', units: 1 },
+    ],
+    loss: 'meanSquaredError',
+  },
+});

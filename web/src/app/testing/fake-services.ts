@@ -1,0 +1,208 @@
+import { MurmurationError } from '../../../../shared/errors/index.ts';
+import type { SessionSnapshot } from '../../session/snapshot.ts';
+import { Reachability } from '../reachability.ts';
+import type { Consent, DatasetInfo, DatasetSummary, ImportDraft, Services, Settings } from '../services.ts';
+import { digits, heating, penguins } from './fake-federations.ts';
+import { snapshotAt } from './fake-snapshots.ts';
+
+/** Which picture to show; each names one state of the page that is worth looking at. */
+export type Scenario =
+  | 'usual'
+  | 'empty'
+  | 'loading'
+  | 'failing'
+  | 'offline'
+  | 'agreed'
+  | 'changed'
+  | 'training'
+  | 'server-away'
+  | 'waiting'
+  | 'paused'
+  | 'failed'
+  | 'finished';
+
+const FEDERATIONS = [digits, penguins, heating];
+const ADDED_MS = Date.UTC(2026, 10, 20, 14, 5);
+
+const DATASETS: readonly DatasetInfo[] = [
+  { id: 'd1', name: 'Digits, part 8', examples: 1000, bytes: 785_000, createdAtMs: ADDED_MS, shape: 'Images, 28 × 28, grey', sample: true },
+  { id: 'd2', name: 'Class 3b, scanned', examples: 214, bytes: 168_000, createdAtMs: ADDED_MS, shape: 'Images, 28 × 28, grey', sample: false },
+  { id: 'd3', name: 'penguins-biscoe.csv', examples: 163, bytes: 6_900, createdAtMs: ADDED_MS, shape: 'Table with 6 columns', sample: false },
+];
+
+const TABLE: DatasetSummary = {
+  columns: [
+    { name: 'Island', type: 'category', missing: 0, counts: [{ value: 'Biscoe', count: 163 }] },
+    { name: 'Bill length (mm)', type: 'number', missing: 2, range: { min: 34.5, max: 59.6, mean: 45.27 } },
+    { name: 'Body mass (g)', type: 'number', missing: 0, range: { min: 2850, max: 6300, mean: 4711 } },
+    { name: 'Sex', type: 'category', missing: 6, counts: [{ value: 'Male', count: 80 }, { value: 'Female', count: 77 }] },
+  ],
+  preview: {
+    columns: ['Island', 'Bill length (mm)', 'Body mass (g)', 'Sex', 'Species'],
+    rows: [
+      ['Biscoe', '37.8', '3400', 'Female', 'Adelie'],
+      ['Biscoe', '46.1', '4500', 'Female', 'Gentoo'],
+      ['Biscoe', '50', '5700', '', 'Gentoo'],
+    ],
+  },
+};
+
+function digitPictures(): DatasetSummary {
+  const images = Array.from({ length: 12 }, (_, n) => {
+    const pixels = new Uint8Array(28 * 28);
+    for (let i = 0; i < pixels.length; i++) {
+      const distance = Math.hypot((i % 28) - 14, Math.floor(i / 28) - 14);
+      pixels[i] = Math.max(0, 255 - 60 * Math.abs(distance - 4 - (n % 5)));
+    }
+    return { label: String(n % 10), width: 28, height: 28, channels: 1 as const, pixels };
+  });
+  return { columns: [], images };
+}
+
+const DRAFT: ImportDraft = {
+  suggestedName: 'penguins-torgersen.csv',
+  examples: 44,
+  summary: TABLE,
+  issues: [
+    { row: 4, column: 'Bill length (mm)', message: 'The cell is missing. Expected a number from 30 to 60.' },
+    { row: 17, column: 'Body mass (g)', message: 'The number is out of range. Expected a number from 2500 to 6500; the file has “47000”.' },
+    { row: 31, column: 'Species', message: 'The label is not one that the federation knows. Expected one of the labels Adelie, Chinstrap, Gentoo; the file has “Emperor”.' },
+  ],
+  issueCount: 8,
+  columnsToMatch: undefined,
+  blocked: undefined,
+  commit: async () => DATASETS[2]!,
+  discard: async () => undefined,
+};
+
+function snapshotOf(scenario: Scenario): SessionSnapshot | undefined {
+  switch (scenario) {
+    case 'training':
+      return snapshotAt({ name: 'training', round: 13, batch: 21, batches: 32, loss: 0.214 }, 12);
+    case 'server-away':
+      return snapshotAt({ name: 'collecting', round: 13, arrived: 3, slices: 6 }, 12, {
+        serverConnected: false,
+        coordinator: snapshotAt({ name: 'idle' }, 0).peers[0]!.id,
+        peers: snapshotAt({ name: 'idle' }, 0).peers.slice(0, 5),
+      });
+    case 'waiting':
+      return snapshotAt({ name: 'waiting', participants: 1, needed: 2 }, 0, {
+        peers: [],
+        model: undefined,
+        notices: [],
+        backend: undefined,
+        examplesPerSecond: undefined,
+        bytesSent: 0,
+        bytesReceived: 0,
+      });
+    case 'paused':
+      return snapshotAt({ name: 'paused' }, 12);
+    case 'failed':
+      return snapshotAt(
+        {
+          name: 'failed',
+          error: {
+            code: 'training.diverged',
+            message: 'The training diverged in round 4. Expected a finite loss, received NaN. Lower the learning rate of the federation.',
+          },
+        },
+        3,
+      );
+    case 'finished':
+      return snapshotAt({ name: 'finished', reason: 'target-accuracy' }, 24);
+    default:
+      return undefined;
+  }
+}
+
+/** The page without anything behind it, for pictures and accessibility checks. */
+export function fakeServices(scenario: Scenario): Services {
+  const away = new MurmurationError('http.unavailable', 'The server cannot be reached.', {
+    remedy: 'Check the connection and try again.',
+  });
+  const answer = async <T>(value: T): Promise<T> => {
+    if (scenario === 'loading') return new Promise(() => undefined);
+    if (scenario === 'failing') throw away;
+    return value;
+  };
+  const empty = scenario === 'empty';
+  const from = scenario === 'offline' ? 'device' : 'server';
+  const server = new Reachability();
+  if (scenario === 'offline' || scenario === 'failing') server.report(false);
+  let current: Settings = { theme: 'system', trainWhen: 'always', effort: 'full', keepAwake: true };
+  const listeners = new Set<(settings: Settings) => void>();
+  let consent: Consent | undefined =
+    scenario === 'agreed' || scenario === 'changed'
+      ? { federationId: 'digits', revision: scenario === 'agreed' ? 2 : 1, datasetId: 'd2', atMs: ADDED_MS }
+      : undefined;
+  const noop = async (): Promise<void> => undefined;
+
+  return {
+    server,
+    federations: {
+      list: () => answer({ value: empty ? [] : FEDERATIONS, from }),
+      get: (id) => answer({ value: FEDERATIONS.find((federation) => federation.id === id)!, from }),
+      validate: async (text) => (await import('../../../../shared/federation/index.ts')).parseFederation(JSON.parse(text)),
+      create: async () => digits,
+    },
+    session: {
+      join: noop,
+      pause: noop,
+      resume: noop,
+      leave: noop,
+      snapshot: async () => snapshotOf(scenario),
+      subscribe(listener) {
+        const snapshot = snapshotOf(scenario);
+        if (snapshot !== undefined) listener(snapshot);
+        return () => undefined;
+      },
+    },
+    data: {
+      list: () => answer(empty ? [] : DATASETS),
+      compatible: ({ id }) =>
+        answer(empty ? [] : id === 'digits' ? DATASETS.slice(0, 2) : id === 'penguins' ? DATASETS.slice(2) : []),
+      summary: async (id) => (id === 'd3' ? TABLE : digitPictures()),
+      read: async () => DRAFT,
+      importSample: async () => DATASETS[0]!,
+      remove: noop,
+      undoRemove: noop,
+      subscribe: () => () => undefined,
+    },
+    model: {
+      latest: () => answer(empty ? undefined : { version: 12, hash: 'c3a91f07'.padEnd(64, '0'), parameters: 101_770, from: 'device' as const }),
+      predict: async ({ id }) =>
+        id === 'digits'
+          ? { kind: 'class', probabilities: [0.004, 0.001, 0.012, 0.021, 0.002, 0.006, 0.001, 0.931, 0.007, 0.015] }
+          : id === 'penguins'
+            ? { kind: 'class', probabilities: [0.08, 0.03, 0.89] }
+            : { kind: 'value', value: 47.25 },
+      download: async () => new Blob(),
+    },
+    settings: {
+      get current() {
+        return current;
+      },
+      async change(changes) {
+        current = { ...current, ...changes };
+        for (const listener of listeners) listener(current);
+      },
+      subscribe(listener) {
+        listeners.add(listener);
+        return () => listeners.delete(listener);
+      },
+      identityId: () => answer('Jq3vTnB8xW2cLrY5mKpZ0A'),
+      storage: () => answer({ usedBytes: 12_400_000, quotaBytes: 8_200_000_000, persistent: true }),
+      deleteEverything: noop,
+    },
+    consents: {
+      of: (id) => (consent?.federationId === id ? consent : undefined),
+      async give(given) {
+        consent = given;
+      },
+      async withdraw() {
+        consent = undefined;
+      },
+    },
+    ledger: { count: () => answer(empty ? 0 : 214), export: async () => new Blob() },
+  };
+}

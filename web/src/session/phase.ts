@@ -1,0 +1,65 @@
+import { SERVER } from '../../../shared/identity/index.ts';
+import type { NodeState, ParticipantState, TrainProgress } from '../../../shared/session/index.ts';
+import type { SessionPhase } from './snapshot.ts';
+
+/** The engine's state in the words of the page. */
+export function phaseOf(
+  { participant }: NodeState,
+  progress: TrainProgress | undefined,
+  needed: number,
+): SessionPhase {
+  if (participant === undefined) return { name: 'idle' };
+  const { status } = participant;
+  switch (status.name) {
+    case 'idle':
+    case 'left':
+      return { name: 'idle' };
+    case 'connecting':
+    case 'paused':
+      return { name: status.name };
+    case 'finished':
+      return { name: 'finished', reason: status.reason };
+    case 'joined':
+      return roundPhase(participant, progress) ?? waiting(participant, needed);
+  }
+}
+
+function waiting({ peers }: ParticipantState, needed: number): SessionPhase {
+  const others = [...peers.keys()].filter((id) => id !== SERVER).length;
+  return { name: 'waiting', participants: others + 1, needed };
+}
+
+function roundPhase(
+  { attempt }: ParticipantState,
+  progress: TrainProgress | undefined,
+): SessionPhase | undefined {
+  if (attempt === undefined) return undefined;
+  const { round } = attempt.attempt;
+  const slices = attempt.plan.owners.length;
+  switch (attempt.phase.name) {
+    case 'fetching':
+      return { name: 'fetching-model', round };
+    case 'training':
+    case 'protecting':
+      return {
+        name: 'training',
+        round,
+        batch: progress?.batch ?? 0,
+        batches: progress?.batches ?? 1,
+        loss: progress?.loss ?? Number.NaN,
+      };
+    case 'exchanging':
+    case 'watching': {
+      if (attempt.plan.survivors === null) {
+        const delivered = [...attempt.slices.values()].filter(
+          ({ outcome }) => outcome === 'delivered',
+        ).length;
+        return { name: 'uploading', round, delivered, slices };
+      }
+      return { name: 'collecting', round, arrived: Math.min(slices, attempt.sums.size), slices };
+    }
+    case 'applying':
+    case 'applied':
+      return { name: 'applying', round };
+  }
+}

@@ -1,0 +1,292 @@
+import { fixedPointOf } from '../../../shared/compress/index.ts';
+import { type Examples, holdOut } from '../../../shared/dataset/index.ts';
+import { type ErrorRecord, toErrorRecord } from '../../../shared/errors/index.ts';
+import type { Federation } from '../../../shared/federation/index.ts';
+import { type Identity, SERVER } from '../../../shared/identity/index.ts';
+import { webCryptoRandom } from '../../../shared/random/index.ts';
+import { createNode, type SessionNode, type TrainProgress } from '../../../shared/session/index.ts';
+import { systemClock } from '../../../shared/transport/clock.ts';
+import type { DirectConnector } from '../../../shared/transport/direct-connector.ts';
+import { createHubClient, type SocketLike } from '../../../shared/transport/hub-client.ts';
+import { createPeerTransport } from '../../../shared/transport/peer-transport.ts';
+import type { Path, Transport } from '../../../shared/transport/port.ts';
+import { createServerChannel } from '../../../shared/transport/server-channel.ts';
+import type { RoundRecord } from '../../../shared/wire/index.ts';
+import { loadSampleTest } from '../data/index.ts';
+import { loadExamples, loadIdentity, runStore } from '../storage/index.ts';
+import { type BrowserTrainer, createTrainer } from '../trainer/index.ts';
+import { phaseOf } from './phase.ts';
+import { federationRun } from './runs.ts';
+import type { JoinOptions, SessionNotice, SessionPhase, SessionSnapshot } from './snapshot.ts';
+import { Traffic } from './traffic.ts';
+
+/** A session under way in this worker. */
+export interface RunningSession {
+  pause(): void;
+  resume(): void;
+  /** Says goodbye and frees everything. */
+  leave(): Promise<void>;
+}
+
+/** What the page is told: everything but the records, and those records that are new or changed. */
+export interface SnapshotUpdate {
+  readonly snapshot: Omit<SessionSnapshot, 'records'>;
+  readonly changedRecords: readonly RoundRecord[];
+}
+
+const SNAPSHOT_INTERVAL_MS = 200;
+const MAX_NOTICES = 50;
+const HELD_OUT_FRACTION = 0.1;
+/** How long a participant does without a coordinator before it stands for election. */
+const ELECTION_MS = 1500;
+
+/**
+ * Joins a federation with a dataset of this device: opens the transport, starts the trainer, runs the engine.
+ * Resolves once the engine runs; everything later comes as updates.
+ * @throws whatever keeps it from starting: `federation.*`, `data.*`, `model.*`, `training.*`, `storage.*`.
+ */
+export async function runSession(
+  options: JoinOptions,
+  openDirect: DirectConnector,
+  onUpdate: (update: SnapshotUpdate) => void,
+  signal: AbortSignal,
+): Promise<RunningSession> {
+  const { federation, run } = await federationRun(options.federationId, signal);
+  const paths = federation.paths.filter((path) => options.paths?.includes(path) ?? true);
+  const [identity, store] = await Promise.all([loadIdentity(), runStore()]);
+  const net = openNetwork(federation, identity, paths, openDirect);
+  const view = new View(federation, run, identity, net.transport, onUpdate);
+  let trainer: Awaited<ReturnType<typeof startTrainer>> | undefined;
+  let node: SessionNode | undefined;
+  try {
+    view.push();
+    trainer = await startTrainer(federation, options.datasetId, signal);
+    const [stored, initial, records] = await Promise.all([
+      store.loadModel(run),
+      trainer.initialModel(),
+      store.loadRecords(run, 1),
+    ]);
+    const { examples } = trainer;
+    view.backend = trainer.backend.name;
+    view.takeRecords(records);
+    node = createNode({
+      run,
+      federation,
+      layout: trainer.layout,
+      fixedPoint: fixedPointOf(federation),
+      transport: net.transport,
+      store,
+      clock: systemClock,
+      random: webCryptoRandom(crypto),
+      settleMs: 1000,
+      participant: {
+        trainer,
+        examples,
+        dataset: options.datasetId,
+        model: stored ?? initial,
+        electionMs: ELECTION_MS,
+      },
+      observer: {
+        onState: () => view.schedule(),
+        onNotice: (notice) => view.takeNotice(notice),
+        onProgress: (progress) => view.takeProgress(progress),
+        onRecord: (record) => view.takeRecords([record]),
+      },
+    });
+    signal.throwIfAborted();
+    view.node = node;
+    node.command('start');
+    const running = node;
+    const ended = trainer;
+    return {
+      pause: () => running.command('pause'),
+      resume: () => running.command('resume'),
+      async leave() {
+        running.command('leave');
+        view.close();
+        await net.close();
+        running.close();
+        ended.dispose();
+      },
+    };
+  } catch (thrown) {
+    view.fail(toErrorRecord(thrown));
+    view.close();
+    node?.close();
+    trainer?.dispose();
+    await net.close();
+    throw thrown;
+  }
+}
+
+interface Network {
+  readonly transport: Transport;
+  close(): Promise<void>;
+}
+
+function openNetwork(
+  federation: Federation,
+  identity: Identity,
+  paths: readonly Path[],
+  openDirect: DirectConnector,
+): Network {
+  const random = webCryptoRandom(crypto);
+  const incarnation = new DataView(random.bytes(4).buffer).getUint32(0);
+  const { origin } = self.location;
+  const hub = createHubClient({
+    url: `${origin.replace(/^http/, 'ws')}/ws`,
+    federation: federation.id,
+    identity,
+    incarnation,
+    socketFactory: (url) => new WebSocket(url) as SocketLike,
+    clock: systemClock,
+    random,
+  });
+  const server = createServerChannel({
+    hubClient: hub,
+    baseUrl: '',
+    fetch: (url, init) => fetch(url, init as RequestInit),
+    clock: systemClock,
+    random,
+  });
+  const transport = createPeerTransport({
+    identity,
+    incarnation,
+    hub,
+    server,
+    openDirect,
+    paths,
+    clock: systemClock,
+    random,
+  });
+  return {
+    transport,
+    async close() {
+      await transport.close();
+      server.close();
+      hub.close();
+    },
+  };
+}
+
+async function startTrainer(
+  federation: Federation,
+  dataset: string,
+  signal: AbortSignal,
+): Promise<BrowserTrainer & { readonly examples: number }> {
+  const all = await loadExamples(dataset, signal);
+  let examples: Examples = all;
+  let evaluation: Examples | undefined;
+  if (federation.evaluation === 'sample') evaluation = await loadSampleTest(signal);
+  if (federation.evaluation === 'local')
+    ({ training: examples, held: evaluation } = holdOut(all, HELD_OUT_FRACTION, dataset));
+  const { count } = examples;
+  const trainer = await createTrainer({ federation, examples, evaluation, signal });
+  return Object.assign(trainer, { examples: count });
+}
+
+/** Gathers what the page shows and sends it a few times a second. */
+class View {
+  backend: string | undefined;
+  node: SessionNode | undefined;
+  readonly #federation: Federation;
+  readonly #run: string;
+  readonly #identity: Identity;
+  readonly #transport: Transport;
+  readonly #onUpdate: (update: SnapshotUpdate) => void;
+  readonly #traffic = new Traffic();
+  readonly #changed = new Map<number, RoundRecord>();
+  #notices: SessionNotice[] = [];
+  #progress: TrainProgress | undefined;
+  #failure: ErrorRecord | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #ticker: ReturnType<typeof setInterval>;
+
+  constructor(
+    federation: Federation,
+    run: string,
+    identity: Identity,
+    transport: Transport,
+    onUpdate: (update: SnapshotUpdate) => void,
+  ) {
+    this.#federation = federation;
+    this.#run = run;
+    this.#identity = identity;
+    this.#transport = transport;
+    this.#onUpdate = onUpdate;
+    // Rates change without any event of the engine.
+    this.#ticker = setInterval(() => this.schedule(), 1000);
+  }
+
+  schedule(): void {
+    this.#timer ??= setTimeout(() => this.push(), SNAPSHOT_INTERVAL_MS);
+  }
+
+  push(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const peers = this.#transport.peers();
+    this.#traffic.update(peers);
+    const participant = this.node?.state.participant;
+    const model = participant?.model;
+    this.#onUpdate({
+      snapshot: {
+        federationId: this.#federation.id,
+        run: this.#run,
+        self: this.#identity.id,
+        phase: this.#phase(),
+        serverConnected: peers.has(SERVER),
+        coordinator: participant?.coordinator,
+        model: model && { version: model.version, hash: model.hash },
+        peers: this.#traffic.rows(peers, Date.now()),
+        backend: this.backend,
+        examplesPerSecond: this.#progress?.examplesPerSecond,
+        bytesSent: this.#traffic.bytesSent,
+        bytesReceived: this.#traffic.bytesReceived,
+        notices: this.#notices,
+      },
+      changedRecords: [...this.#changed.values()],
+    });
+    this.#changed.clear();
+  }
+
+  takeRecords(records: readonly RoundRecord[]): void {
+    for (const record of records) this.#changed.set(record.round, record);
+    this.schedule();
+  }
+
+  takeNotice({
+    level,
+    text,
+    error,
+  }: {
+    level: SessionNotice['level'];
+    text: string;
+    error?: ErrorRecord;
+  }): void {
+    const detail = error === undefined || error.message === text ? text : `${text} ${error.message}`;
+    this.#notices = [...this.#notices, { atMs: Date.now(), level, text: detail }].slice(-MAX_NOTICES);
+    this.schedule();
+  }
+
+  takeProgress(progress: TrainProgress): void {
+    this.#progress = progress;
+    this.schedule();
+  }
+
+  fail(error: ErrorRecord): void {
+    this.#failure = error;
+    this.push();
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+    clearInterval(this.#ticker);
+  }
+
+  #phase(): SessionPhase {
+    if (this.#failure !== undefined) return { name: 'failed', error: this.#failure };
+    if (this.node === undefined) return { name: 'connecting' };
+    return phaseOf(this.node.state, this.#progress, this.#federation.cohort.minParticipants);
+  }
+}
