@@ -40,4 +40,11 @@ test('a mean far from zero does not cost the standard deviation its digits', () 
 test('memory is bounded: beyond 1000 different values they are no longer listed', () => {
   const [column] = summaries(Array.from({ length: 1001 }, (_, i) => [`text ${i}`]));
   expect(column).toMatchObject({ distinct: 1000, distinctIsCapped: true, values: [] });
+  const [prose] = summaries([['x'.repeat(121)], ['x']]);
+  expect(prose).toMatchObject({
+    type: 'text',
+    distinct: 1,
+    distinctIsCapped: true,
+    top: [{ value: 'x', count: 1 }],
+  });
 });

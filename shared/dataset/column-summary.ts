@@ -15,12 +15,12 @@ export interface ColumnSummary {
     readonly stdDev: number;
     readonly whole: boolean;
   };
-  /** Different values, counted up to `MAX_DISTINCT`; more than that is `distinctIsCapped`. */
+  /** Different values; when `distinctIsCapped` there are more: beyond 1000, and texts over 120 characters. */
   readonly distinct: number;
   readonly distinctIsCapped: boolean;
   /** The most frequent values, most frequent first; ties in alphabetical order. */
   readonly top: readonly { readonly value: string; readonly count: number }[];
-  /** All values, sorted (numbers by size), where there are at most 1000. */
+  /** All values, sorted (numbers by size); empty when `distinctIsCapped`. */
   readonly values: readonly string[];
 }
 
@@ -32,6 +32,8 @@ export interface ColumnSummarizer {
 
 const MAX_DISTINCT = 1000;
 const MAX_TOP = 10;
+/** Longer texts are prose: they are counted, not kept. */
+const MAX_VALUE_LENGTH = 120;
 
 /** Summarizes a table row by row, in memory that does not grow with the rows. */
 export function summarizeColumns(
@@ -60,7 +62,8 @@ export function summarizeColumns(
           return;
         }
         const seen = column.counts.get(cell);
-        if (seen !== undefined || column.counts.size < MAX_DISTINCT) column.counts.set(cell, (seen ?? 0) + 1);
+        const isKept = cell.length <= MAX_VALUE_LENGTH && column.counts.size < MAX_DISTINCT;
+        if (seen !== undefined || isKept) column.counts.set(cell, (seen ?? 0) + 1);
         else column.capped = true;
         const value = parseNumber(cell, decimalSeparator);
         if (value === undefined) return;

@@ -70,8 +70,8 @@ export function inferSchema(summaries: readonly ColumnSummary[], options: InferO
 
 function reasonToSkip({ type, distinct, distinctIsCapped, numbers, rows, missing }: ColumnSummary) {
   if (type === 'empty') return 'it is empty';
-  if (distinct === 1) return 'it holds one value only';
-  if (type === 'text') return distinct > MAX_CATEGORIES ? 'it is free text' : undefined;
+  if (distinct === 1 && !distinctIsCapped) return 'it holds one value only';
+  if (type === 'text') return distinctIsCapped || distinct > MAX_CATEGORIES ? 'it is free text' : undefined;
   const span = numbers!.max - numbers!.min + 1;
   const allDifferent = distinctIsCapped || distinct === rows;
   return numbers!.whole && missing === 0 && rows > 2 && allDifferent && span === rows
@@ -93,11 +93,16 @@ function draftColumn({ name, type, numbers, missing, values }: ColumnSummary): C
 
 function draftTarget(summary: ColumnSummary, wanted: InferOptions['targetType']): Target {
   const { name, type, numbers, distinct, distinctIsCapped, values } = summary;
-  check(type !== 'empty' && distinct > 1, 'data.too-small', 'The column to predict holds one value only.', {
-    path: `column "${name}"`,
-    expected: 'at least two different values',
-    remedy: 'Choose another column to predict, or a file with more rows.',
-  });
+  check(
+    type !== 'empty' && (distinct > 1 || distinctIsCapped),
+    'data.too-small',
+    'The column to predict holds one value only.',
+    {
+      path: `column "${name}"`,
+      expected: 'at least two different values',
+      remedy: 'Choose another column to predict, or a file with more rows.',
+    },
+  );
   const kind = wanted ?? (type === 'text' || distinct === 2 ? 'class' : 'value');
   if (kind === 'value') {
     check(type === 'number', 'data.invalid-value', 'The column to predict holds texts.', {

@@ -1,9 +1,7 @@
-import type { Clock } from '../transport/clock.ts';
+import { createVirtualClock, type VirtualClock } from './virtual-clock.ts';
 
-/** Time that stands still until a test moves it: timers run in order of their due time, then of their making. */
-export interface SteppedClock extends Clock {
-  /** Runs the next timer due by `untilMs`, if any. @returns whether there was one. */
-  step(untilMs?: number): boolean;
+/** A virtual clock for tests that await promises between timers. */
+export interface SteppedClock extends VirtualClock {
   /** Runs everything due within `durationMs`, letting promises settle between timers. */
   advance(durationMs: number): Promise<void>;
   /** Advances until `done` holds. @throws when it does not within `limitMs`. */
@@ -11,26 +9,7 @@ export interface SteppedClock extends Clock {
 }
 
 export function createSteppedClock(startMs = 0): SteppedClock {
-  let nowMs = startMs;
-  let made = 0;
-  let timers: { readonly dueMs: number; readonly order: number; readonly callback: () => void }[] = [];
-
-  const step = (untilMs = Infinity): boolean => {
-    let next: (typeof timers)[number] | undefined;
-    for (const timer of timers) {
-      if (
-        next === undefined ||
-        timer.dueMs < next.dueMs ||
-        (timer.dueMs === next.dueMs && timer.order < next.order)
-      )
-        next = timer;
-    }
-    if (next === undefined || next.dueMs > untilMs) return false;
-    timers = timers.filter((timer) => timer !== next);
-    nowMs = Math.max(nowMs, next.dueMs);
-    next.callback();
-    return true;
-  };
+  const clock = createVirtualClock(startMs);
 
   /** Long enough for the promise chains between two timers; none of them waits for anything but others. */
   const settle = async (): Promise<void> => {
@@ -38,26 +17,24 @@ export function createSteppedClock(startMs = 0): SteppedClock {
   };
 
   return {
-    nowMs: () => nowMs,
-    after(delayMs, callback) {
-      const timer = { dueMs: nowMs + Math.max(0, delayMs), order: made++, callback };
-      timers.push(timer);
-      return () => {
-        timers = timers.filter((other) => other !== timer);
-      };
+    ...clock,
+    get pending() {
+      return clock.pending;
     },
-    step,
     async advance(durationMs) {
-      const endMs = nowMs + durationMs;
+      const endMs = clock.nowMs() + durationMs;
+      let reached = false;
+      clock.after(durationMs, () => {
+        reached = true;
+      });
       await settle();
-      while (step(endMs)) await settle();
-      nowMs = endMs;
+      while (clock.step(endMs) || !reached) await settle();
     },
     async until(done, limitMs = 600_000) {
-      const endMs = nowMs + limitMs;
+      const endMs = clock.nowMs() + limitMs;
       await settle();
       while (!done()) {
-        if (!step(endMs)) throw new Error(`What a test waits for did not happen within ${limitMs} ms.`);
+        if (!clock.step(endMs)) throw new Error(`What a test waits for did not happen within ${limitMs} ms.`);
         await settle();
       }
     },

@@ -2,8 +2,8 @@ import type { Clock } from '../session/ports.ts';
 
 /** Time that passes only when told to: tests and simulations run as fast as they compute. */
 export interface VirtualClock extends Clock {
-  /** Runs the next timer, moving time to it. @returns false when there is none. */
-  step(): boolean;
+  /** Runs the next timer due by `untilMs`, moving time to it. @returns false when there is none. */
+  step(untilMs?: number): boolean;
   readonly pending: number;
 }
 
@@ -21,11 +21,12 @@ export function createVirtualClock(startMs = 1_700_000_000_000): VirtualClock {
         timers.delete(id);
       };
     },
-    step() {
+    step(untilMs = Infinity) {
       let next: number | undefined;
       for (const [id, { atMs }] of timers) if (next === undefined || atMs < timers.get(next)!.atMs) next = id;
       if (next === undefined) return false;
       const { atMs, callback } = timers.get(next)!;
+      if (atMs > untilMs) return false;
       timers.delete(next);
       now = atMs;
       callback();

@@ -5,7 +5,7 @@ import { startCuttingProxy } from '../testing/cutting-proxy.ts';
 import { FEDERATION, type Participant, random, startParticipant, startWorld } from '../testing/hub-world.ts';
 
 /** A participant's view of the server alone, as a Transport. */
-function transportOver({ id, incarnation, hub, channel, close }: Participant): Transport {
+function transportOver({ id, incarnation, channel, close }: Participant): Transport {
   return {
     self: id,
     incarnation,
@@ -13,10 +13,7 @@ function transportOver({ id, incarnation, hub, channel, close }: Participant): T
       to === SERVER ? channel.send(bytes, options) : Promise.resolve({ kind: 'unreachable' }),
     subscribe: channel.subscribe,
     peers: () => new Map(channel.status === undefined ? [] : [[SERVER, channel.status]]),
-    async close() {
-      if (hub.open) close();
-      else channel.close();
-    },
+    close: async () => close(),
   };
 }
 

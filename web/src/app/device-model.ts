@@ -9,10 +9,10 @@ import {
 import { check, hasCode, MurmurationError } from '../../../shared/errors/index.ts';
 import type { Federation, Target } from '../../../shared/federation/index.ts';
 import { type Model, makeModel, modelBytes } from '../../../shared/update/index.ts';
+import { federationRun } from '../session/runs.ts';
 import { runStore } from '../storage/index.ts';
 import type { BrowserTrainer } from '../trainer/index.ts';
 import type { HttpClient } from './http-client.ts';
-import type { Memory } from './http-federations.ts';
 import type { ModelInfo, ModelInput, ModelService, Prediction } from './services.ts';
 
 /** A worker that only predicts is let go when nobody asked for a while. */
@@ -27,19 +27,16 @@ interface ServerModel {
 }
 
 /** Models from this device's store, or the server's where those are newer. Prediction happens in a worker. */
-export function deviceModel(http: HttpClient, memory: Memory): ModelService {
+export function deviceModel(http: HttpClient): ModelService {
   const predictor = idlePredictor();
 
+  /** Undefined: the server is away, and this device never heard which run the federation is at. */
   const runOf = async ({ id }: Federation, signal?: AbortSignal): Promise<string | undefined> => {
     try {
-      const body = (await http.json(`/api/federations/${id}/run`, {}, signal)) as { id?: unknown };
-      check(typeof body.id === 'string', 'wire.malformed', 'The server did not name the run.');
-      await memory.remember(`run/${id}`, body.id);
-      return body.id;
+      return (await federationRun(id, signal)).run;
     } catch (error) {
-      if (!hasCode(error, 'http.unavailable')) throw error;
-      const known = await memory.recall(`run/${id}`);
-      return typeof known === 'string' ? known : undefined;
+      if (hasCode(error, 'http.unavailable')) return undefined;
+      throw error;
     }
   };
 

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { SessionSnapshot } from '../session/snapshot.ts';
-import { lazySession } from './lazy-session.ts';
+import { isInSession, lazySession } from './lazy-session.ts';
 import type { SessionService } from './services.ts';
 
 function fakeTab(): Storage {
@@ -40,30 +40,55 @@ describe('lazySession', () => {
     const connect = vi.fn(async () => service);
     const session = lazySession(connect, tab);
     session.subscribe(() => undefined);
+    await session.restored;
     await session.leave();
-    expect(await session.resumeAfterReload()).toBe(false);
     expect(connect).not.toHaveBeenCalled();
     await session.join(options);
     await session.pause();
     expect(connect).toHaveBeenCalledTimes(1);
   });
 
-  it('rejoins with the same choices after a reload, and not after leaving or finishing', async () => {
-    const before = fakeSession();
-    await lazySession(async () => before.service, tab).join(options);
+  it('rejoins with the same choices after a reload, paused if it was', async () => {
+    await lazySession(async () => fakeSession().service, tab).join(options);
+    const { service } = fakeSession();
+    const session = lazySession(async () => service, tab);
+    await session.restored;
+    expect(service.join).toHaveBeenCalledWith(options);
+    expect(service.pause).not.toHaveBeenCalled();
 
+    await session.pause();
     const after = fakeSession();
-    expect(await lazySession(async () => after.service, tab).resumeAfterReload()).toBe(true);
-    expect(after.service.join).toHaveBeenCalledWith(options);
+    await lazySession(async () => after.service, tab).restored;
+    expect(after.service.pause).toHaveBeenCalledTimes(1);
+  });
 
+  it('does not rejoin after leaving, finishing, or failing to rejoin', async () => {
     const left = lazySession(async () => fakeSession().service, tab);
+    await left.join(options);
     await left.leave();
-    expect(await left.resumeAfterReload()).toBe(false);
-
     const ending = fakeSession();
     await lazySession(async () => ending.service, tab).join(options);
     ending.emit({ name: 'finished', reason: 'stopped' });
-    expect(await lazySession(async () => fakeSession().service, tab).resumeAfterReload()).toBe(false);
+    const connect = vi.fn(async () => fakeSession().service);
+    await lazySession(connect, tab).restored;
+    expect(connect).not.toHaveBeenCalled();
+
+    await lazySession(async () => fakeSession().service, tab).join(options);
+    await expect(lazySession(() => Promise.reject(new Error('no')), tab).restored).rejects.toThrow('no');
+    await lazySession(connect, tab).restored;
+    expect(connect).not.toHaveBeenCalled();
+  });
+
+  it('knows whether it is in a session, once a reload is over', async () => {
+    await lazySession(async () => fakeSession().service, tab).join(options);
+    const { service, emit } = fakeSession();
+    const session = lazySession(async () => service, tab);
+    const asked = isInSession(session);
+    await session.restored;
+    emit({ name: 'connecting' });
+    expect(await asked).toBe(true);
+    emit({ name: 'finished', reason: 'stopped' });
+    expect(await isInSession(session)).toBe(false);
   });
 
   it('tells late subscribers where the session stands', async () => {

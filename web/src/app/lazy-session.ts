@@ -1,27 +1,39 @@
 import type { JoinOptions, SessionSnapshot } from '../session/snapshot.ts';
-import type { SessionService, Unsubscribe } from './services.ts';
+import type { PageSession, SessionService, Unsubscribe } from './services.ts';
 import { isActive } from './session-words.ts';
 
 const KEY = 'murmuration.session';
 
+/** What a tab was doing when it was reloaded. */
+interface Kept {
+  readonly options: JoinOptions;
+  readonly paused: boolean;
+}
+
 /**
  * The session, whose code (WebRTC, round engine, training) is loaded when somebody joins. A tab that was in a
- * session when it was reloaded goes on with it: what it joined is kept for as long as the tab lives.
+ * session when it was reloaded goes on with it, paused if it was: `tab` lives as long as the tab does.
  */
-export function lazySession(connect: () => Promise<SessionService>, tab: Storage): SessionService & {
-  /** Rejoins after a reload, if this tab was in a session. Resolves to whether it was. */
-  resumeAfterReload(): Promise<boolean>;
-} {
+export function lazySession(connect: () => Promise<SessionService>, tab: Storage): PageSession {
   let current: SessionSnapshot | undefined;
   let connected: Promise<SessionService> | undefined;
   const listeners = new Set<(snapshot: SessionSnapshot | undefined) => void>();
+
+  const keep = (kept: Kept | undefined): void => {
+    if (kept === undefined) tab.removeItem(KEY);
+    else tab.setItem(KEY, JSON.stringify(kept));
+  };
+  const kept = (): Kept | undefined => {
+    const stored = tab.getItem(KEY);
+    return stored === null ? undefined : (JSON.parse(stored) as Kept);
+  };
 
   const session = (): Promise<SessionService> => {
     connected ??= connect().then(
       (service) => {
         service.subscribe((snapshot) => {
           current = snapshot;
-          if (snapshot !== undefined && snapshot.phase.name === 'finished') tab.removeItem(KEY);
+          if (snapshot?.phase.name === 'finished') keep(undefined);
           for (const listener of listeners) listener(snapshot);
         });
         return service;
@@ -36,19 +48,31 @@ export function lazySession(connect: () => Promise<SessionService>, tab: Storage
 
   const join = async (options: JoinOptions): Promise<void> => {
     await (await session()).join(options);
-    tab.setItem(KEY, JSON.stringify(options));
+    keep({ options, paused: false });
+  };
+
+  const setPaused = async (paused: boolean): Promise<void> => {
+    const service = await session();
+    await (paused ? service.pause() : service.resume());
+    const known = kept();
+    if (known !== undefined) keep({ ...known, paused });
+  };
+
+  const restore = async (): Promise<void> => {
+    const known = kept();
+    if (known === undefined) return;
+    keep(undefined);
+    await join(known.options);
+    if (known.paused) await setPaused(true);
   };
 
   return {
+    restored: restore(),
     join,
-    async pause() {
-      await (await session()).pause();
-    },
-    async resume() {
-      await (await session()).resume();
-    },
+    pause: () => setPaused(true),
+    resume: () => setPaused(false),
     async leave() {
-      tab.removeItem(KEY);
+      keep(undefined);
       if (connected !== undefined) await (await connected).leave();
     },
     snapshot: async () => current,
@@ -57,12 +81,12 @@ export function lazySession(connect: () => Promise<SessionService>, tab: Storage
       if (current !== undefined) listener(current);
       return () => listeners.delete(listener);
     },
-    async resumeAfterReload() {
-      const stored = tab.getItem(KEY);
-      if (stored === null || (current !== undefined && isActive(current.phase))) return false;
-      tab.removeItem(KEY);
-      await join(JSON.parse(stored) as JoinOptions);
-      return true;
-    },
   };
+}
+
+/** Whether this tab takes part in a run now; a session that a reload interrupted is waited for. */
+export async function isInSession(session: PageSession): Promise<boolean> {
+  await session.restored.catch(() => undefined);
+  const snapshot = await session.snapshot();
+  return snapshot !== undefined && isActive(snapshot.phase);
 }

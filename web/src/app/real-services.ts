@@ -1,4 +1,3 @@
-import { MurmurationError } from '../../../shared/errors/index.ts';
 import { tidyUp } from '../data/index.ts';
 import { recall, remember } from '../storage/index.ts';
 import { deviceData } from './device-data.ts';
@@ -11,14 +10,9 @@ import { lazySession } from './lazy-session.ts';
 import { Reachability } from './reachability.ts';
 import type { Services, SessionService } from './services.ts';
 
-/** The one place where the session is plugged in. */
+/** Loaded when somebody joins: WebRTC and the round engine are not needed before. */
 async function connect(): Promise<SessionService> {
-  const [load] = Object.values(
-    import.meta.glob<{ connectSession(): SessionService }>('../session/client.ts'),
-  );
-  if (load === undefined)
-    throw new MurmurationError('training.backend-unavailable', 'This build cannot train yet.');
-  return (await load()).connectSession();
+  return (await import('../session/client.ts')).connectSession();
 }
 
 /** Plugs the workers, the storage and the server into the page. */
@@ -33,7 +27,7 @@ export async function createServices(): Promise<Services> {
     federations: httpFederations(http, memory),
     session,
     data: deviceData(),
-    model: deviceModel(http, memory),
+    model: deviceModel(http),
     settings,
     consents,
     ledger: deviceLedger(),

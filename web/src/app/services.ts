@@ -9,7 +9,7 @@ import type { SessionApi, SessionSnapshot } from '../session/snapshot.ts';
  */
 export interface Services {
   readonly federations: FederationsService;
-  readonly session: SessionService;
+  readonly session: PageSession;
   readonly data: DataService;
   readonly model: ModelService;
   readonly settings: SettingsService;
@@ -45,6 +45,12 @@ export interface Cached<T> {
 export interface SessionService extends SessionApi {
   /** The newest snapshot, a few times a second while a session runs. Undefined: no session. */
   subscribe(listener: (snapshot: SessionSnapshot | undefined) => void): Unsubscribe;
+}
+
+/** The session as the page has it: loaded when needed, and gone on with after a reload. */
+export interface PageSession extends SessionService {
+  /** Settles when a session that a reload interrupted was joined again. Rejects when it could not be. */
+  readonly restored: Promise<void>;
 }
 
 export interface DatasetInfo {
@@ -184,10 +190,8 @@ export type Theme = 'system' | 'light' | 'dark';
 
 export interface Settings {
   readonly theme: Theme;
-  /** `visible`: rounds are skipped while the page is hidden. */
+  /** `visible`: the session is paused while the page is hidden. */
   readonly trainWhen: 'always' | 'visible';
-  /** How much of the time between batches the device rests. */
-  readonly effort: 'gentle' | 'balanced' | 'full';
   /** Keep the screen on during a session. */
   readonly keepAwake: boolean;
 }

@@ -25,7 +25,7 @@ export function phaseWords(phase: SessionPhase): PhaseWords {
     case 'idle':
       return { title: 'Not joined', detail: 'Nothing is being trained or sent.' };
     case 'connecting':
-      return { title: 'Connecting', detail: 'Looking for the server and the other participants.' };
+      return { title: 'Getting ready', detail: 'Connecting, loading the data and starting the training.' };
     case 'waiting':
       return phase.participants < phase.needed
         ? {
@@ -38,7 +38,10 @@ export function phaseWords(phase: SessionPhase): PhaseWords {
     case 'training':
       return {
         title: 'Training on this device',
-        detail: `Batch ${phase.batch} of ${phase.batches}, loss ${formatLoss(phase.loss)}.`,
+        detail:
+          phase.batch === 0
+            ? 'The first batch is under way.'
+            : `Batch ${phase.batch} of ${phase.batches}, loss ${formatLoss(phase.loss)}.`,
       };
     case 'uploading':
       return {

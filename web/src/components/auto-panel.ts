@@ -4,6 +4,7 @@ import './progress-line.ts';
 import { type ErrorRecord, toErrorRecord } from '../../../shared/errors/index.ts';
 import type { Federation } from '../../../shared/federation/index.ts';
 import { autoJoin } from '../app/auto-join.ts';
+import { isInSession } from '../app/lazy-session.ts';
 import { counted } from '../app/format.ts';
 import type { FederationQuery } from '../app/router.ts';
 import type { Progress, Services } from '../app/services.ts';
@@ -54,6 +55,7 @@ export class AutoPanel extends LitElement {
     const { signal } = this.#stop;
     this.error = undefined;
     try {
+      if (await isInSession(services.session)) return;
       const onProgress = (progress: Progress) => {
         this.progress = progress;
       };

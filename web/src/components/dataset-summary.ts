@@ -25,7 +25,7 @@ export class DatasetSummaryView extends LitElement {
       ${
         images === undefined || images.length === 0
           ? nothing
-          : html`<div class="stack-tight"><h4>First examples</h4>
+          : html`<div class="stack-tight"><h3>First examples</h3>
               <ul class="images" role="list">${images.map(
                 (image) => html`<li><canvas role="img" aria-label="Example labelled ${image.label}" width=${image.width} height=${image.height}></canvas>${image.label}</li>`,
               )}</ul></div>`
@@ -33,7 +33,7 @@ export class DatasetSummaryView extends LitElement {
       ${
         preview === undefined
           ? nothing
-          : html`<div class="stack-tight"><h4>First rows</h4>
+          : html`<div class="stack-tight"><h3>First rows</h3>
               <div class="table-scroll" tabindex="0" role="region" aria-label="First rows"><table>
                 <thead><tr>${preview.columns.map((name) => html`<th scope="col">${name}</th>`)}</tr></thead>
                 <tbody>${preview.rows.map((row) => html`<tr>${row.map((cell) => html`<td>${cell === '' ? html`<span class="soft">missing</span>` : cell}</td>`)}</tr>`)}</tbody>
@@ -42,7 +42,7 @@ export class DatasetSummaryView extends LitElement {
       ${
         columns.length === 0
           ? nothing
-          : html`<div class="stack-tight"><h4>Columns</h4>
+          : html`<div class="stack-tight"><h3>Columns</h3>
               <div class="table-scroll" tabindex="0" role="region" aria-label="Columns"><table>
                 <thead><tr><th scope="col">Column</th><th scope="col">Type</th><th scope="col">Values</th><th scope="col" class="number">Missing</th></tr></thead>
                 <tbody>${columns.map(

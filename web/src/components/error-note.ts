@@ -12,6 +12,8 @@ export class ErrorNote extends LitElement {
   static override styles = [
     shared,
     css`
+      /* Without an error there is no box, and so no gap in the layout around. */
+      :host { display: contents; }
       .note { display: grid; grid-template-columns: auto minmax(0, 1fr); gap: var(--space-1) var(--space-3); }
       svg { margin-top: 2px; }
       .text { overflow-wrap: anywhere; }

@@ -6,6 +6,7 @@ import './round-dial.ts';
 import { type ErrorRecord, toErrorRecord } from '../../../shared/errors/index.ts';
 import type { Federation } from '../../../shared/federation/index.ts';
 import { autoJoin } from '../app/auto-join.ts';
+import { isInSession } from '../app/lazy-session.ts';
 import { counted, formatPercent, shortHash } from '../app/format.ts';
 import type { FederationQuery } from '../app/router.ts';
 import type { Services } from '../app/services.ts';
@@ -78,7 +79,7 @@ export class KioskPanel extends LitElement {
       return html`<div class="screen consent">
         <h1 tabindex="-1">Kiosk: ${name}</h1>
         <p class="lead">This screen will join by itself, now and after every restart, with the data it used last or with sample data. Agree once to start.</p>
-        <div class="card"><mm-disclosure .federation=${this.federation}></mm-disclosure></div>
+        <section class="card stack" aria-labelledby="leaves-title"><h2 id="leaves-title">What leaves this device</h2><mm-disclosure .federation=${this.federation}></mm-disclosure></section>
         <div class="row"><button class="primary large" @click=${this.#agree} data-testid="kiosk-consent">I agree: start the kiosk</button>
           <a class="button large" href="/f/${this.federation.id}">Not now</a></div>
         <mm-error-note .error=${this.error}></mm-error-note>
@@ -124,8 +125,7 @@ export class KioskPanel extends LitElement {
 
   async #join(): Promise<void> {
     const { services, federation, query } = this;
-    const running = this.#snapshot.current?.phase;
-    if (!this.#consented || (running !== undefined && isActive(running))) return;
+    if (!this.#consented || (await isInSession(services.session))) return;
     try {
       await autoJoin(services, { federation, query, signal: this.#stop.signal, onProgress: () => undefined });
       this.error = undefined;

@@ -37,7 +37,7 @@ export class PeersTable extends LitElement {
             <th scope="row">${capital(nodeWords(peer.id, self))}
               <div class="how">${peer.id === SERVER ? nothing : html`<span class="path ${peer.path}">${PATH_WORDS[peer.path]}</span>`}
                 ${peer.id === coordinator ? html`<span class="paces">Paces the rounds</span>` : nothing}</div></th>
-            <td class="number">${formatRate(peer.bytesPerSecond)}</td>
+            <td class="number">${peer.bytesPerSecond < 1 ? html`<span class="soft">idle</span>` : formatRate(peer.bytesPerSecond)}</td>
             <td class="number">${formatBytes(peer.bytesSent)}</td>
             <td class="number">${formatBytes(peer.bytesReceived)}</td>
           </tr>`,

@@ -57,7 +57,7 @@ export class Toaster extends LitElement {
               action.run();
             }}>${action.label}</button>`
       }
-      <button @click=${() => this.#dismiss()} aria-label="Dismiss">Close</button>
+      <button @click=${() => this.#dismiss()}>Close</button>
     </div>`;
   }
 

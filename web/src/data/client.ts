@@ -46,11 +46,13 @@ export function createDataClient(
 ): DataClient {
   const remote = wrap<DataWorkerApi>(worker);
   // Calls to a worker that is gone never settle by themselves.
-  let die: (error: MurmurationError) => void = () => undefined;
-  const death = new Promise<never>((_, reject) => {
-    die = reject;
-  });
-  death.catch(() => undefined);
+  let deadBecause: MurmurationError | undefined;
+  const waiting = new Set<(error: MurmurationError) => void>();
+  function die(error: MurmurationError): void {
+    deadBecause ??= error;
+    for (const reject of waiting) reject(deadBecause);
+    waiting.clear();
+  }
   worker.addEventListener('error', (event) => {
     die(
       new MurmurationError('internal', 'The worker that imports data failed.', {
@@ -65,16 +67,21 @@ export function createDataClient(
     invoke: (job: string) => Promise<Outcome<T>>,
   ): Promise<T> {
     if (signal !== undefined) throwIfAborted(signal);
+    if (deadBecause !== undefined) throw deadBecause;
     const job = crypto.getRandomValues(new Uint32Array(4)).join('-');
-    const cancel = (): void => {
-      remote.cancel(job).catch(() => undefined);
-    };
+    const cancel = (): void => void remote.cancel(job);
     signal?.addEventListener('abort', cancel, { once: true });
+    let reject: (error: MurmurationError) => void = () => undefined;
+    const death = new Promise<never>((_, rejectDeath) => {
+      reject = rejectDeath;
+    });
+    waiting.add(reject);
     try {
       const outcome = await Promise.race([invoke(job), death]);
       if (!outcome.ok) throw fromErrorRecord(outcome.error);
       return outcome.value;
     } finally {
+      waiting.delete(reject);
       signal?.removeEventListener('abort', cancel);
     }
   }

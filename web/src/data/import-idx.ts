@@ -5,6 +5,7 @@ import type { ImportFile } from './api.ts';
 import { imageEncoder } from './import-images.ts';
 import type { Imported, ReadContext } from './imported.ts';
 import { shardCollector } from './shard-collector.ts';
+import { readBytes } from './text-of.ts';
 
 const PREVIEW_IMAGES = 20;
 
@@ -15,7 +16,7 @@ export async function importIdx(
   { report }: ReadContext,
 ): Promise<Imported> {
   const arrays: IdxArray[] = [];
-  for (const { file } of files) arrays.push(readIdx(new Uint8Array(await file.arrayBuffer())));
+  for (const { file } of files) arrays.push(readIdx(await readBytes(file)));
   const images = arrays.find(({ shape }) => shape.length === 3);
   const labels = arrays.find(({ shape }) => shape.length === 1);
   check(

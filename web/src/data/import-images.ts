@@ -4,6 +4,7 @@ import {
   encodeImage,
   folderLabel,
   isIdx,
+  labelIndex,
   type RowEncoder,
 } from '../../../shared/dataset/index.ts';
 import { check } from '../../../shared/errors/index.ts';
@@ -13,6 +14,7 @@ import type { ImportFile, ImportOptions, PreviewImage } from './api.ts';
 import { importIdx } from './import-idx.ts';
 import type { Imported, ReadContext } from './imported.ts';
 import { shardCollector } from './shard-collector.ts';
+import { readBytes } from './text-of.ts';
 
 const PREVIEW_IMAGES = 20;
 /** A draft's size where nobody said another: small enough to train on a phone. */
@@ -42,7 +44,7 @@ export async function importImages(
 ): Promise<Imported> {
   const images = files.filter(({ path }) => !/(^|\/)(\.[^/]*|Thumbs\.db)$/i.test(path));
   check(images.length > 0, 'data.empty', 'No images were chosen.', { remedy: 'Choose a folder of images.' });
-  if (isIdx(new Uint8Array(await images[0]!.file.slice(0, 8).arrayBuffer()))) {
+  if (isIdx(await readBytes(images[0]!.file.slice(0, 8)))) {
     return importIdx(images, given, context);
   }
   const labelOf = ({ path }: ImportFile): string | undefined => options.label ?? folderLabel(path);
@@ -78,6 +80,7 @@ export async function importImages(
 
 export function imageEncoder(schema: ImageSchema): RowEncoder<ImageRow> {
   const expected = `one of the labels ${schema.labels.slice(0, 12).join(', ')}${schema.labels.length > 12 ? ', …' : ''}`;
+  const indexOf = labelIndex(schema.labels);
   return {
     encode({ row, path, label, pixels }, into, report) {
       const fail = (problem: Omit<DataProblem, 'row' | 'path'>): undefined => {
@@ -92,8 +95,8 @@ export function imageEncoder(schema: ImageSchema): RowEncoder<ImageRow> {
           remedy: 'Remove the file, or save the image again.',
         });
       }
-      const target = label === undefined ? -1 : schema.labels.indexOf(label);
-      if (target < 0) {
+      const target = label === undefined ? undefined : indexOf(label);
+      if (target === undefined) {
         return fail({
           code: 'data.unknown-label',
           summary: 'The label is not one that the federation knows.',

@@ -14,10 +14,11 @@ import type { TabularSchema } from '../../../shared/federation/index.ts';
 import type { ImportFile, ImportOptions } from './api.ts';
 import type { Imported, ReadContext } from './imported.ts';
 import { type ShardCollector, shardCollector } from './shard-collector.ts';
-import { encodingOf, textOf } from './text-of.ts';
+import { encodingOf, readBytes, textOf } from './text-of.ts';
 
 const SNIFF_BYTES = 65_536;
 const PREVIEW_ROWS = 20;
+const MAX_PREVIEW_CHARACTERS = 120;
 
 /** Reads a table once, and once more when its schema has to be drafted from it first. */
 export async function importTable(
@@ -28,7 +29,7 @@ export async function importTable(
 ): Promise<Imported> {
   check(file.size > 0, 'data.empty', 'The file is empty.', { remedy: 'Choose a file with data in it.' });
   const encoding = await encodingOf(file, signal);
-  const head = new TextDecoder(encoding).decode(await file.slice(0, SNIFF_BYTES).arrayBuffer());
+  const head = new TextDecoder(encoding).decode(await readBytes(file.slice(0, SNIFF_BYTES)));
   const expectedColumns = given === undefined ? undefined : schemaColumnNames(given);
   const dialect = sniffDialect(
     head,
@@ -73,7 +74,7 @@ export async function importTable(
   }
   const rows = await eachRow((row) => {
     if (row.problem === undefined) summarizer.add(row.cells);
-    if (firstRows.length < PREVIEW_ROWS) firstRows.push(row.cells);
+    if (firstRows.length < PREVIEW_ROWS) firstRows.push(row.cells.map(previewCell));
     collector?.add(row);
   });
   check(rows > 0, 'data.empty', 'The file has no rows of data.', {
@@ -101,4 +102,8 @@ export async function importTable(
     firstRows: { columns: dialect.columns, rows: firstRows },
     ...(blocked !== undefined && { blocked: toErrorRecord(blocked) }),
   };
+}
+
+function previewCell(cell: string): string {
+  return cell.length > MAX_PREVIEW_CHARACTERS ? `${cell.slice(0, MAX_PREVIEW_CHARACTERS)}…` : cell;
 }

@@ -7,6 +7,10 @@ import { importImages } from './import-images.ts';
 import { importRecords } from './import-records.ts';
 import { importTable } from './import-table.ts';
 import type { Imported, ReadContext } from './imported.ts';
+import { readBytes } from './text-of.ts';
+
+/** Imports read and never committed or discarded are dropped beyond this many, oldest first. */
+const MAX_PENDING = 8;
 
 /** Imports that were read and wait to be committed or discarded. */
 export interface Importer {
@@ -44,6 +48,7 @@ export function importer(): Importer {
         ...(gathered?.classCounts !== undefined && { classCounts: gathered.classCounts }),
       };
       pending.set(preview.importId, { preview, imported });
+      if (pending.size > MAX_PENDING) pending.delete(pending.keys().next().value!);
       return preview;
     },
 
@@ -128,7 +133,8 @@ async function readFiles(
 async function kindOf({ file, path }: ImportFile): Promise<DataSchema['kind']> {
   if (file.type.startsWith('image/') || /idx\d-ubyte$/.test(path)) return 'image';
   if (/\.(json|jsonl|ndjson)$/i.test(path)) return 'records';
-  return /^\s*[{[]/.test(await file.slice(0, 1024).text()) ? 'records' : 'tabular';
+  const start = new TextDecoder().decode(await readBytes(file.slice(0, 1024)));
+  return /^\s*[{[]/.test(start) ? 'records' : 'tabular';
 }
 
 function suggestedName(files: readonly ImportFile[]): string {

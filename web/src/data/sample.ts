@@ -69,17 +69,32 @@ export async function importSampleDigits(sample: SampleImport, context: ReadCont
  */
 export async function loadSampleTest(signal: AbortSignal): Promise<Examples> {
   const url = `${BASE}/test`;
-  // Cache storage exists in secure contexts only; elsewhere the HTTP cache has to do.
-  const cache = globalThis.caches === undefined ? undefined : await caches.open(CACHE);
+  const cache = await openCache();
   const kept = await cache?.match(url);
-  if (kept !== undefined) return sampleExamples(readSampleShard(new Uint8Array(await kept.arrayBuffer())));
+  if (kept !== undefined) {
+    const bytes = new Uint8Array(await kept.arrayBuffer());
+    try {
+      return sampleExamples(checkDigits(readSampleShard(bytes)));
+    } catch (error) {
+      // Damaged, or of another version of the page: fetch it again.
+      if (!(error instanceof MurmurationError)) throw error;
+    }
+  }
   const bytes = await download(url, { signal, report: () => undefined });
   const examples = sampleExamples(checkDigits(readSampleShard(bytes)));
-  await cache?.put(url, new Response(bytes)).catch((error: unknown) => {
-    // A full disk costs only the next download.
-    if (!(error instanceof DOMException)) throw error;
-  });
+  await cache?.put(url, new Response(bytes)).catch(ignoreDomException);
   return examples;
+}
+
+/** Undefined outside secure contexts, and where the browser forbids it: the HTTP cache then has to do. */
+async function openCache(): Promise<Cache | undefined> {
+  return globalThis.caches?.open(CACHE).catch(ignoreDomException);
+}
+
+/** A cache that cannot be used, for a full disk say, costs only another download. */
+function ignoreDomException(error: unknown): undefined {
+  if (!(error instanceof DOMException)) throw error;
+  return undefined;
 }
 
 async function downloadDigits(url: string, context: ReadContext): Promise<SampleShard> {

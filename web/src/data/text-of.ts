@@ -9,7 +9,7 @@ export async function* bytesOf(file: Blob, signal: AbortSignal): AsyncGenerator<
   for (let at = 0; at < file.size; at += PIECE_BYTES) {
     throwIfAborted(signal);
     const piece = file.slice(at, at + PIECE_BYTES);
-    yield new Uint8Array(await piece.arrayBuffer().catch(unreadable));
+    yield await readBytes(piece);
   }
   throwIfAborted(signal);
 }
@@ -19,7 +19,7 @@ export async function* bytesOf(file: Blob, signal: AbortSignal): AsyncGenerator<
  * Windows-1252, which is what spreadsheets on Windows save.
  */
 export async function encodingOf(file: Blob, signal: AbortSignal): Promise<string> {
-  const start = new Uint8Array(await file.slice(0, 2).arrayBuffer().catch(unreadable));
+  const start = await readBytes(file.slice(0, 2));
   if (start[0] === 0xff && start[1] === 0xfe) return 'utf-16le';
   if (start[0] === 0xfe && start[1] === 0xff) return 'utf-16be';
   const decoder = new TextDecoder('utf-8', { fatal: true });
@@ -50,9 +50,14 @@ export async function* textOf(
   yield decoder.decode();
 }
 
-function unreadable(cause: unknown): never {
-  throw new MurmurationError('data.unreadable', 'The file cannot be read.', {
-    remedy: 'It may have been moved or changed: choose it again.',
-    cause,
-  });
+/** @throws `data.unreadable` when the file was moved, changed or taken away since it was chosen. */
+export async function readBytes(blob: Blob): Promise<Uint8Array<ArrayBuffer>> {
+  try {
+    return new Uint8Array(await blob.arrayBuffer());
+  } catch (cause) {
+    throw new MurmurationError('data.unreadable', 'The file cannot be read.', {
+      remedy: 'It may have been moved or changed: choose it again.',
+      cause,
+    });
+  }
 }

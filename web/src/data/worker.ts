@@ -1,4 +1,4 @@
-import { expose } from 'comlink';
+import { expose, type ProxyMethods, releaseProxy } from 'comlink';
 import { toErrorRecord } from '../../../shared/errors/index.ts';
 import { storageError } from '../storage/index.ts';
 import type { DataWorkerApi, Outcome, ReportProgress } from './api.ts';
@@ -39,6 +39,7 @@ async function run<T>(
   };
   const outcome = await outcomeOf(() => work({ signal: controller.signal, report }));
   jobs.delete(job);
+  (onProgress as ReportProgress & Partial<ProxyMethods>)[releaseProxy]?.();
   return outcome;
 }
 

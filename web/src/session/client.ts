@@ -1,7 +1,7 @@
 import { proxy, transfer, wrap } from 'comlink';
 import { fromErrorRecord, MurmurationError } from '../../../shared/errors/index.ts';
 import type { RoundRecord } from '../../../shared/wire/index.ts';
-import { type RtcService, serveRtc } from '../net/rtc-bridge.ts';
+import { type RtcService, serveRtc } from '../net/rtc-service.ts';
 import type { SnapshotUpdate } from './run-session.ts';
 import type { JoinOptions, SessionApi, SessionSnapshot } from './snapshot.ts';
 import type { SessionWorkerApi } from './worker.ts';

@@ -60,7 +60,8 @@ export async function committed<T>(
 async function describeRoom(): Promise<string> {
   const { usage, quota } = await estimateStorage();
   if (usage === undefined || quota === undefined) return 'an unknown amount of free space';
-  return `${megabytes(Math.max(0, quota - usage))} free of ${megabytes(quota)}`;
+  // The quota does not know how full the disk is.
+  return `at most ${megabytes(Math.max(0, quota - usage))} free of the ${megabytes(quota)} that the browser allows`;
 }
 
 export async function estimateStorage(): Promise<{ usage?: number; quota?: number }> {

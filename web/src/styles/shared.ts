@@ -14,6 +14,7 @@ export const shared = css`
   p { margin: 0; text-wrap: pretty; }
   a { color: var(--accent); text-underline-offset: 0.18em; }
   a:hover { color: var(--accent-hover); }
+  ul[role='list'], ol[role='list'] { list-style: none; }
   ul, ol, dl, dd, figure, fieldset { margin: 0; padding: 0; border: 0; min-width: 0; }
   legend { padding: 0; }
   code, .mono { font-family: var(--font-mono); font-size: 0.92em; overflow-wrap: anywhere; }
@@ -55,7 +56,7 @@ export const shared = css`
   .wide { width: 100%; }
   button svg, .button svg { flex: none; width: 18px; height: 18px; }
 
-  label, .label { display: block; font-size: 0.9375rem; font-weight: 600; }
+  label, .label { display: block; margin-bottom: var(--space-1); font-size: 0.9375rem; font-weight: 600; }
   input[type='text'], input[type='number'], select, textarea {
     width: 100%; min-height: var(--touch); padding: var(--space-2) var(--space-3);
     border: 1px solid var(--line-strong); border-radius: var(--radius-small);
@@ -65,7 +66,7 @@ export const shared = css`
   input[aria-invalid='true'], textarea[aria-invalid='true'] { border-color: var(--bad); }
   .choice {
     display: flex; align-items: flex-start; gap: var(--space-3); min-height: var(--touch);
-    padding: 10px 0; font-weight: 400; cursor: pointer;
+    margin: 0; padding: 10px 0; font-weight: 400; cursor: pointer;
   }
   .choice input { flex: none; width: 22px; height: 22px; margin: 1px 0 0; accent-color: var(--accent); }
 

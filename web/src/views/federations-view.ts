@@ -21,11 +21,11 @@ export class FederationsView extends LitElement {
     shared,
     viewStyles,
     css`
-      .hero { position: relative; display: grid; gap: var(--space-3); padding: var(--space-4) 0 var(--space-5); overflow: hidden; }
+      .hero { position: relative; isolation: isolate; display: grid; gap: var(--space-3); padding: var(--space-4) 0 var(--space-5); overflow: hidden; }
       .hero h1 { max-width: 15ch; font-size: clamp(2.125rem, 1.4rem + 3.4vw, 3.5rem); line-height: 1.06; letter-spacing: -0.038em; }
       .hero .lead { max-width: 33rem; }
       .hero mm-flock { height: 130px; margin: 0 -8px; }
-      .list { display: grid; gap: var(--space-4); padding: 0; list-style: none; grid-template-columns: repeat(auto-fill, minmax(min(100%, 20rem), 1fr)); }
+      .list { display: grid; gap: var(--space-4); padding: 0; grid-template-columns: repeat(auto-fill, minmax(min(100%, 20rem), 1fr)); }
       .item { position: relative; display: flex; flex-direction: column; gap: var(--space-3); height: 100%; transition: border-color var(--quick); }
       .item:hover { border-color: var(--accent); }
       .item:focus-within { outline: 3px solid var(--accent); outline-offset: 2px; }
@@ -101,7 +101,7 @@ export class FederationsView extends LitElement {
             value.length === 0
               ? html`<div class="card empty"><h3>No federation yet</h3>
                   <p class="soft">Somebody starts one by opening its document. If you have one, open it here.</p></div>`
-              : html`<ul class="list">${value.map((federation) => this.#item(federation))}</ul>`
+              : html`<ul class="list" role="list">${value.map((federation) => this.#item(federation))}</ul>`
           }
         `;
       }

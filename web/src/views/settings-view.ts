@@ -5,7 +5,7 @@ import { type ErrorRecord, toErrorRecord } from '../../../shared/errors/index.ts
 import { saveFile, setPageTitle, showToast } from '../app/events.ts';
 import { counted, formatBytes } from '../app/format.ts';
 import { Loader } from '../app/loader.ts';
-import type { Services, Settings, StorageUsage } from '../app/services.ts';
+import type { Services, Settings, StorageUsage, Theme } from '../app/services.ts';
 import { icon } from '../components/icons.ts';
 import { shared } from '../styles/shared.ts';
 import { viewStyles } from './view-styles.ts';
@@ -44,9 +44,9 @@ export class SettingsView extends LitElement {
     css`
       .view { max-width: 46rem; }
       .segments { display: grid; grid-auto-flow: column; grid-auto-columns: 1fr; padding: 4px; border-radius: var(--radius-full); background: var(--sunken); }
-      .segments label { position: relative; display: grid; place-items: center; min-height: var(--touch); border-radius: var(--radius-full); cursor: pointer; }
+      .segments label { position: relative; display: grid; margin: 0; place-items: center; min-height: var(--touch); border-radius: var(--radius-full); cursor: pointer; }
       .segments input { position: absolute; inset: 0; margin: 0; opacity: 0; cursor: pointer; }
-      .segments label:has(:checked) { background: var(--surface); color: var(--accent); box-shadow: 0 1px 3px rgb(0 0 0 / 18%); }
+      .segments label:has(:checked) { background: var(--accent); color: var(--on-accent); }
       .segments label:has(:focus-visible) { outline: 3px solid var(--accent); outline-offset: 1px; }
       .facts { display: grid; grid-template-columns: minmax(7rem, auto) minmax(0, 1fr); gap: var(--space-2) var(--space-4); }
       .facts dt { color: var(--ink-soft); }
@@ -83,10 +83,8 @@ export class SettingsView extends LitElement {
       <section class="card section" aria-labelledby="look"><h2 id="look">Appearance</h2>
         ${this.#segments('theme', 'Theme', [['system', 'System'], ['light', 'Light'], ['dark', 'Dark']])}</section>
       <section class="card section" aria-labelledby="work"><h2 id="work">Training on this device</h2>
-        ${this.#segments('effort', 'How hard it works', [['gentle', 'Gentle'], ['balanced', 'Balanced'], ['full', 'Full']])}
-        <p class="small soft">Gentle and balanced rest between batches, which keeps the device cool and responsive. Others may wait for it a little.</p>
         <div>
-          ${this.#check('Train only while this page is visible', 'Rounds that start while it is hidden are skipped.', settings.trainWhen === 'visible', (on) => ({ trainWhen: on ? 'visible' : 'always' }), 'visible-only')}
+          ${this.#check('Train only while this page is visible', 'The session is paused while it is hidden, and goes on when you come back.', settings.trainWhen === 'visible', (on) => ({ trainWhen: on ? 'visible' : 'always' }), 'visible-only')}
           ${this.#check('Keep the screen on during a session', 'Phones stop training soon after their screen turns off.', settings.keepAwake, (on) => ({ keepAwake: on }), 'keep-awake')}
         </div></section>
       <section class="card section" aria-labelledby="device"><h2 id="device">This device</h2>${this.#deviceFacts()}</section>
@@ -106,7 +104,7 @@ export class SettingsView extends LitElement {
     </div>`;
   }
 
-  #segments<K extends 'theme' | 'effort'>(key: K, legend: string, choices: readonly (readonly [Settings[K], string])[]) {
+  #segments(key: 'theme', legend: string, choices: readonly (readonly [Theme, string])[]) {
     return html`<fieldset class="stack-tight"><legend class="label">${legend}</legend>
       <div class="segments">${choices.map(
         ([value, label]) => html`<label><input type="radio" name=${key} value=${value} .checked=${this.settings[key] === value}

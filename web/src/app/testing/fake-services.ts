@@ -15,6 +15,7 @@ export type Scenario =
   | 'agreed'
   | 'changed'
   | 'training'
+  | 'kiosk'
   | 'server-away'
   | 'waiting'
   | 'paused'
@@ -78,6 +79,7 @@ const DRAFT: ImportDraft = {
 function snapshotOf(scenario: Scenario): SessionSnapshot | undefined {
   switch (scenario) {
     case 'training':
+    case 'kiosk':
       return snapshotAt({ name: 'training', round: 13, batch: 21, batches: 32, loss: 0.214 }, 12);
     case 'server-away':
       return snapshotAt({ name: 'collecting', round: 13, arrived: 3, slices: 6 }, 12, {
@@ -129,11 +131,11 @@ export function fakeServices(scenario: Scenario): Services {
   const from = scenario === 'offline' ? 'device' : 'server';
   const server = new Reachability();
   if (scenario === 'offline' || scenario === 'failing') server.report(false);
-  let current: Settings = { theme: 'system', trainWhen: 'always', effort: 'full', keepAwake: true };
+  let current: Settings = { theme: 'system', trainWhen: 'always', keepAwake: true };
   const listeners = new Set<(settings: Settings) => void>();
   let consent: Consent | undefined =
-    scenario === 'agreed' || scenario === 'changed'
-      ? { federationId: 'digits', revision: scenario === 'agreed' ? 2 : 1, datasetId: 'd2', atMs: ADDED_MS }
+    scenario === 'agreed' || scenario === 'changed' || scenario === 'kiosk'
+      ? { federationId: 'digits', revision: scenario === 'changed' ? 1 : 2, datasetId: 'd2', atMs: ADDED_MS }
       : undefined;
   const noop = async (): Promise<void> => undefined;
 
@@ -146,6 +148,7 @@ export function fakeServices(scenario: Scenario): Services {
       create: async () => digits,
     },
     session: {
+      restored: Promise.resolve(),
       join: noop,
       pause: noop,
       resume: noop,
