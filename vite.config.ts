@@ -17,7 +17,8 @@ export default defineConfig({
         id: '/',
         name: 'Murmuration',
         short_name: 'Murmuration',
-        description: 'Train one shared model together, from your own browsers. The data stays on each device.',
+        description:
+          'Train one shared model together, from your own browsers. The data stays on each device.',
         start_url: '/',
         scope: '/',
         display: 'standalone',

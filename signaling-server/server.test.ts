@@ -73,7 +73,7 @@ describe('a running server', () => {
     });
   });
 
-  test('has its data folder to itself: a second one is refused by name', async () => {
+  test('S-03: has its data folder to itself: a second one is refused by name', async () => {
     await expect(start()).rejects.toMatchObject({ code: 'storage.locked' });
     expect((await get('/health')).status).toBe(200);
   });
@@ -97,7 +97,7 @@ describe('a running server', () => {
       expect(await (await get('/api/federations/mine')).json()).toEqual(mine);
     });
 
-    test('another of the same id needs a higher revision', async () => {
+    test('F-04: another of the same id needs a higher revision', async () => {
       const taken = { ...sample, id: 'taken' };
       await post(JSON.stringify(taken));
       const other = { ...taken, name: 'Other' };
@@ -206,7 +206,7 @@ describe('a running server', () => {
       });
     });
 
-    test('a damaged file never arrives whole', async () => {
+    test('S-05: a damaged file never arrives whole', async () => {
       const large = makeModel(1, layout, new Float32Array(50_000).fill(0.25));
       await server.repository.saveModel('damaged', large);
       const { blob } = await server.repository.findVersion('damaged', 1);

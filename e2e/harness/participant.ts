@@ -5,8 +5,11 @@ export interface ParticipantOptions {
   readonly federation: string;
   readonly shard: number;
   readonly examples: number;
-  readonly split?: 'iid' | 'by-label';
+  readonly split?: 'iid' | 'label';
   readonly paths?: readonly string[];
+  readonly viewport?: { readonly width: number; readonly height: number };
+  /** Runs before the page is opened. */
+  readonly prepare?: (context: BrowserContext) => Promise<void>;
 }
 
 /** One person's browser: a context of its own, so identity, data and ledger are its own. */
@@ -29,7 +32,11 @@ export async function openParticipant(
   serverUrl: string,
   options: ParticipantOptions,
 ): Promise<BrowserParticipant> {
-  const context = await browser.newContext({ serviceWorkers: 'block' });
+  const context = await browser.newContext({
+    serviceWorkers: 'block',
+    ...(options.viewport === undefined ? {} : { viewport: options.viewport }),
+  });
+  await options.prepare?.(context);
   const query = new URLSearchParams({
     autojoin: '1',
     sample: String(options.shard),

@@ -7,6 +7,7 @@ import { join, resolve } from 'node:path';
 /** The real server as a process of its own, on a data folder of its own; it can be killed and started again. */
 export interface ServerProcess {
   readonly url: string;
+  readonly dataDir: string;
   readonly running: boolean;
   start(): Promise<void>;
   /** As a crash: no goodbye. */
@@ -67,6 +68,7 @@ export async function startServerProcess(environment: Record<string, string> = {
   await start();
   return {
     url: `http://127.0.0.1:${port}`,
+    dataDir,
     get running() {
       return child !== undefined;
     },

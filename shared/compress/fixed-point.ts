@@ -41,9 +41,9 @@ export function weightOf(federation: Pick<Federation, 'strategy'>, examples: num
   return weighting === 'uniform' ? 1 : Math.min(examples, maxExamples);
 }
 
-/** Largest magnitude an honest coordinate of this weight can have. */
+/** Largest magnitude an honest coordinate of this weight can have. SPEC R-12. */
 export function coordinateLimit(fixedPoint: FixedPoint, weight: number): number {
-  return Math.ceil(fixedPoint.clipNorm * weight * 2 ** fixedPoint.fractionalBits + 0.5);
+  return Math.floor(fixedPoint.clipNorm * weight * 2 ** fixedPoint.fractionalBits + 0.5);
 }
 
 /**

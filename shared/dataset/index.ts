@@ -34,6 +34,7 @@ export {
 export { type JsonRow, type RecordSummarizer, recordEncoder, summarizeRecords } from './record-encoder.ts';
 export { readSampleShard, type SampleShard, sampleExamples, writeSampleShard } from './sample-format.ts';
 export {
+  MAX_REQUEST_DIGITS,
   type SampleRequest,
   type SplitOptions,
   sampleRequest,

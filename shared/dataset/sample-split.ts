@@ -19,6 +19,8 @@ export interface SplitOptions {
 }
 
 export const TRAIN_DIGITS = 60_000;
+/** Digits that the server gives out in one answer: 7.85 MB. */
+export const MAX_REQUEST_DIGITS = 10_000;
 /** The rarest pair of digits in the MNIST training set is 5 (5,421) with 4 (5,842) or 8 (5,851): round down. */
 const DIGITS_PER_PAIR = 11_000;
 

@@ -59,10 +59,10 @@ describe('a problem says where it is, what was expected, what came and what to d
   const good = '40,0,f,none,2\n';
   test.each([
     ['130,0,f,none,2', 'data.invalid-value', 'age', 'a number from 0 to 120', 'a larger number'],
-    ['abc,0,f,none,2', 'data.invalid-value', 'age', 'a number from 0 to 120', 'something else'],
+    ['abc,0,f,none,2', 'data.invalid-value', 'age', 'a number from 0 to 120', 'text that is not a number'],
     ['40,NaN,f,none,2', 'data.invalid-value', 'size', 'a number', 'nothing, ?, NA or NaN'],
-    ['40,Infinity,f,none,2', 'data.invalid-value', 'size', 'a number', 'something else'],
-    ['40,1e999,f,none,2', 'data.invalid-value', 'size', 'a number', 'something else'],
+    ['40,Infinity,f,none,2', 'data.invalid-value', 'size', 'a number', 'an infinite number'],
+    ['40,1e999,f,none,2', 'data.invalid-value', 'size', 'a number', 'an infinite number'],
     ['40,0,x,none,2', 'data.invalid-value', 'sex', 'one of f, m', 'another text'],
     ['40,0,,none,2', 'data.invalid-value', 'sex', 'one of f, m', 'nothing, ?, NA or NaN'],
     ['40,0,f,none,3', 'data.unknown-label', 'label', 'one of the labels 2, 4', 'another label'],

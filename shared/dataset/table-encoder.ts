@@ -77,7 +77,7 @@ function numberEncoder(
   return (cell, into, offset) => {
     const value = parseNumber(cell, decimalSeparator);
     if (value === undefined) {
-      if (!isMissing(cell)) return notANumber(expected);
+      if (!isMissing(cell)) return notANumber(cell, expected);
       if (missing === undefined) return missingCell(expected);
       into[offset] = (missing - mean) / scale;
       return undefined;
@@ -125,7 +125,7 @@ export function targetEncoder(
     return (cell) => {
       const value = parseNumber(cell, decimalSeparator);
       if (value !== undefined) return (value - target.mean) / target.scale;
-      return isMissing(cell) ? missingCell('a number') : notANumber('a number');
+      return isMissing(cell) ? missingCell('a number') : notANumber(cell, 'a number');
     };
   }
   const indexOf = labelIndex(target.labels);
@@ -154,12 +154,15 @@ function missingCell(expected: string): Fault {
   };
 }
 
-function notANumber(expected: string): Fault {
+/** Infinity by any of its names, or a number that no double holds. */
+const INFINITE = /^[+-]?(inf|infinity|∞|\d[\d.]*e\+?\d+)$/i;
+
+function notANumber(cell: string, expected: string): Fault {
   return {
     code: 'data.invalid-value',
     summary: 'The cell is not a finite number.',
     expected,
-    received: 'something else',
+    received: INFINITE.test(cell) ? 'an infinite number' : 'text that is not a number',
     remedy: 'Write the number in digits, without unit or thousands separator.',
   };
 }

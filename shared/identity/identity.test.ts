@@ -44,7 +44,7 @@ test('base64url refuses padding, foreign characters, impossible lengths and unus
 
 test('base64url carries more bytes than a call takes arguments', () => {
   const bytes = Uint8Array.from({ length: 300_000 }, (_, i) => i);
-  expect(fromBase64Url(toBase64Url(bytes))).toEqual(bytes);
+  expect(Buffer.compare(fromBase64Url(toBase64Url(bytes)), bytes)).toBe(0);
 });
 
 test('the noble identity signs as RFC 8032 says', async () => {
@@ -53,7 +53,7 @@ test('the noble identity signs as RFC 8032 says', async () => {
   expect(await identity.sign(rfc.message)).toEqual(rfc.signature);
 });
 
-test('a participant id is the first 16 bytes of the SHA-256 of the key', async () => {
+test('I-01: a participant id is the first 16 bytes of the SHA-256 of the key', async () => {
   const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', rfc.publicKey));
   const id = participantIdOf(rfc.publicKey);
   expect(id).toBe(Buffer.from(digest.subarray(0, 16)).toString('base64url'));
@@ -62,7 +62,7 @@ test('a participant id is the first 16 bytes of the SHA-256 of the key', async (
   expect(() => participantIdOf(rfc.publicKey.subarray(1))).toThrow(/publicKey/);
 });
 
-test('a signature holds for its key and message only', async () => {
+test('I-03: a signature holds for its key and message only', async () => {
   expect(verifySignature(rfc.publicKey, rfc.message, rfc.signature)).toBe(true);
   const other = createNobleIdentity(webCryptoRandom(crypto));
   expect(verifySignature(other.publicKey, rfc.message, rfc.signature)).toBe(false);
@@ -72,7 +72,7 @@ test('a signature holds for its key and message only', async () => {
   expect(verifySignature(new Uint8Array(32).fill(255), rfc.message, rfc.signature)).toBe(false);
 });
 
-test('a key of small order, under which anyone could forge, is refused', () => {
+test('I-03: a key of small order, under which anyone could forge, is refused', () => {
   // The identity point as key, with R = identity and s = 0, satisfies the cofactored equation for any message.
   const identityPoint = new Uint8Array(32);
   identityPoint[0] = 1;

@@ -28,7 +28,7 @@ function brokenAt(entries: readonly ChainedEntry[]): string | undefined {
   }
 }
 
-test('a link hashes its canonical JSON: members sorted, the previous hash within', () => {
+test('L-01: a link hashes its canonical JSON: members sorted, the previous hash within', () => {
   const link = appendEntry(undefined, entryOf(1));
   const json =
     '{"entry":{"atMs":1000,"dataset":"d","event":{"clipNorm":20,"mechanism":"none","released":"update",' +
@@ -42,7 +42,7 @@ describe('verifyChain', () => {
     expect(brokenAt([])).toBeUndefined();
   });
 
-  test('names the first entry that was changed', () => {
+  test('L-02: names the first entry that was changed', () => {
     const chain = chainOf(4);
     chain[1] = { ...chain[1]!, entry: { ...chain[1]!.entry, round: 99 } };
     expect(brokenAt(chain)).toBe('ledger entry 1');
@@ -54,7 +54,7 @@ describe('verifyChain', () => {
     expect(brokenAt(chain)).toBe('ledger entry 2');
   });
 
-  test('finds entries that are missing, repeated or out of order', () => {
+  test('L-02: finds entries that are missing, repeated or out of order', () => {
     const chain = chainOf(3);
     expect(brokenAt(chain.slice(1))).toBe('ledger entry 0');
     expect(brokenAt([chain[0]!, chain[2]!])).toBe('ledger entry 1');

@@ -77,13 +77,40 @@ function onPlan(
   if (order > 0 && state.current !== undefined)
     effects.push({ type: 'cancel-sends', tag: sumTag(state.current.attempt) });
   const held = new Map([...state.held].filter(([, entry]) => compareAttempts(entry.attempt, attempt) >= 0));
+  const early = order > 0 ? held.get(attemptTag(attempt)) : undefined;
+  const misfits = early === undefined ? [] : sendersOfMisfits(early, plan, context);
+  if (early !== undefined && misfits.length > 0)
+    held.set(attemptTag(attempt), withoutSenders(early, misfits));
   const next: OwnerState = {
     current: { attempt, coordinator: from, plan },
     held,
     sent: order > 0 ? new Set() : state.sent,
   };
+  for (const sender of misfits) effects.push(...refusal(next, sender, attempt, MISFIT, context));
   const step = sendSums(next, context);
   return { state: step.state, effects: [...effects, ...step.effects] };
+}
+
+const MISFIT = {
+  code: 'update.wrong-length',
+  message: 'A slice does not fit the plan of this round.',
+} as const;
+
+/** Who sent, before the plan came, a slice that the plan does not cut. SPEC R-29. */
+function sendersOfMisfits(entry: HeldAttempt, plan: Plan, { vectorLength }: OwnerContext): NodeId[] {
+  const { length } = plan.owners;
+  const misfits = [...entry.slices].flatMap(([slice, parts]) => {
+    const range = slice < length ? sliceRange(vectorLength, length, slice) : { start: 0, end: -1 };
+    return [...parts].filter(([, { values }]) => values.length !== range.end - range.start);
+  });
+  return [...new Set(misfits.map(([sender]) => sender))];
+}
+
+function withoutSenders({ attempt, slices }: HeldAttempt, senders: readonly NodeId[]): HeldAttempt {
+  const kept = [...slices].map(
+    ([slice, parts]) => [slice, new Map([...parts].filter(([id]) => !senders.includes(id)))] as const,
+  );
+  return { attempt, slices: new Map(kept) };
 }
 
 function onAbandon(state: OwnerState, attempt: AttemptId): Step<OwnerState> {
@@ -103,7 +130,7 @@ function onSlice(
   const { attempt, slice, count } = message;
   const refuse = (error: unknown): Step<OwnerState> => ({
     state,
-    effects: refusal(state, from, message, error, context),
+    effects: refusal(state, from, attempt, error, context),
   });
   const current = state.current;
   const order = current === undefined ? 1 : compareAttempts(attempt, current.attempt);
@@ -115,6 +142,7 @@ function onSlice(
       message: 'A slice came from someone who does not take part in this round.',
     });
   }
+  if (order === 0 && count !== current!.plan.owners.length) return refuse(MISFIT);
 
   const known = state.held.get(attemptTag(attempt));
   if (known === undefined && order > 0) {
@@ -183,7 +211,7 @@ function sendSums(state: OwnerState, { self, run }: OwnerContext): Step<OwnerSta
 function refusal(
   state: OwnerState,
   from: NodeId,
-  { attempt }: MessageOf<'slice'>,
+  attempt: AttemptId,
   thrown: unknown,
   { run }: OwnerContext,
 ): Effect[] {

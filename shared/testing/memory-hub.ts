@@ -19,6 +19,8 @@ export interface MemoryHub {
     relay?: (frame: Uint8Array<ArrayBuffer>, from: ParticipantId) => Uint8Array<ArrayBuffer>[];
     signal?: (envelope: string, from: ParticipantId) => string[];
   };
+  /** Tells everyone else that this participant arrived, true or not. */
+  announce(presence: Presence): void;
   readonly relayedBytes: number;
 }
 
@@ -70,6 +72,9 @@ export function createMemoryHub({
     tamper,
     get relayedBytes() {
       return relayedBytes;
+    },
+    announce(presence) {
+      for (const other of others(presence.peer)) deliver(other.presence.peer, { type: 'arrived', presence });
     },
     join(peer, incarnation) {
       const events = createEmitter<HubEvent>((thrown) => {

@@ -58,15 +58,8 @@ function createEnd(options: MemoryPipeOptions, other: () => End): End {
   let buffered = 0;
   let freeAtMs = clock.nowMs();
   let severed = false;
-  const cancels = new Set<() => void>();
-
-  const later = (atMs: number, action: () => void): void => {
-    const cancel = clock.after(atMs - clock.nowMs(), () => {
-      cancels.delete(cancel);
-      action();
-    });
-    cancels.add(cancel);
-  };
+  const departures = createLine(clock);
+  const arrivals = createLine(clock);
 
   const pipe: FramePipe = {
     path,
@@ -80,18 +73,19 @@ function createEnd(options: MemoryPipeOptions, other: () => End): End {
       freeAtMs = Math.max(freeAtMs, clock.nowMs()) + frame.length / bytesPerMs;
       if (freeAtMs > clock.nowMs()) {
         buffered += frame.length;
-        later(freeAtMs, () => {
+        departures.add(freeAtMs, () => {
           const before = buffered;
           buffered -= frame.length;
           if (before > LOW_WATER_BYTES && buffered <= LOW_WATER_BYTES) inlet.drain();
         });
       }
-      later(freeAtMs + latencyMs, () => other().deliver(frame));
+      arrivals.add(freeAtMs + latencyMs, () => other().deliver(frame));
     },
     open: (handlers) => inlet.open(handlers),
     close() {
       if (!inlet.close()) return;
-      if (!severed) later(Math.max(freeAtMs, clock.nowMs()) + latencyMs, () => other().closedByPeer());
+      if (severed) return;
+      arrivals.add(Math.max(freeAtMs, clock.nowMs()) + latencyMs, () => other().closedByPeer());
     },
   };
 
@@ -99,12 +93,38 @@ function createEnd(options: MemoryPipeOptions, other: () => End): End {
     pipe,
     sever() {
       severed = true;
-      for (const cancel of cancels) cancel();
-      cancels.clear();
+      departures.clear();
+      arrivals.clear();
     },
     deliver: (frame) => inlet.frame(frame),
     closedByPeer() {
       inlet.close();
+    },
+  };
+}
+
+interface Line {
+  add(atMs: number, action: () => void): void;
+  clear(): void;
+}
+
+/** First in, first out: host timers of unequal delays may fire in another order than they are due. */
+function createLine(clock: Clock): Line {
+  let actions: (() => void)[] = [];
+  let cancels: (() => void)[] = [];
+  return {
+    add(atMs, action) {
+      actions.push(action);
+      const cancel = clock.after(atMs - clock.nowMs(), () => {
+        cancels = cancels.filter((other) => other !== cancel);
+        actions.shift()?.();
+      });
+      cancels.push(cancel);
+    },
+    clear() {
+      for (const cancel of cancels) cancel();
+      actions = [];
+      cancels = [];
     },
   };
 }

@@ -92,7 +92,7 @@ export const storeCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'the newest version wins, in whatever order they are saved',
+    name: 'S-01: the newest version wins, in whatever order they are saved',
     async run({ store }) {
       await store.saveModel('run', modelAt(1, 1));
       await store.saveModel('run', modelAt(2, 2));
@@ -134,7 +134,7 @@ export const storeCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'a record saved twice is there once',
+    name: 'S-02: a record saved twice is there once',
     async run({ store }) {
       await store.saveRecord('run', recordOf(1));
       await Promise.all([store.saveRecord('run', recordOf(1)), store.saveRecord('run', recordOf(1))]);
@@ -149,7 +149,7 @@ export const storeCases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'what was saved is there after a restart',
+    name: 'S-01: what was saved is there after a restart',
     needs: 'reopen',
     async run({ store, reopen }) {
       await store.saveModel('run', modelAt(4, 2));

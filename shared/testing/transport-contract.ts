@@ -16,7 +16,8 @@ export interface TransportPair {
 
 /** What every {@link Transport} keeps, whatever carries its messages. Waits for events, in real time. */
 export function transportContract(name: string, makePair: () => Promise<TransportPair>): void {
-  describe(`Transport contract: ${name}`, () => {
+  // Generous, since a busy machine takes seconds to move 20 MB; nothing here waits for time to pass.
+  describe(`Transport contract: ${name}`, { timeout: 20_000 }, () => {
     let pair: TransportPair | undefined;
 
     afterEach(async () => {
@@ -40,7 +41,7 @@ export function transportContract(name: string, makePair: () => Promise<Transpor
       expect(['direct', 'relay', 'server']).toContain(status?.path);
     });
 
-    test('messages of all sizes arrive intact and in order, both ways at once', async () => {
+    test('T-01: messages of all sizes arrive intact and in order, both ways at once', async () => {
       const { pair, a, b } = await connected();
       const sizes = [0, 1, 100, 65_536, 65_537, 5_000_000, 3];
       const forth = sizes.map((size, i) => pair.a.send(pair.b.self, pattern(size, i)));
@@ -61,7 +62,7 @@ export function transportContract(name: string, makePair: () => Promise<Transpor
       expect(pair.b.peers().get(pair.a.self)?.bytesReceived).toBeGreaterThanOrEqual(10_000);
     });
 
-    test('a node that nobody knows is unreachable', async () => {
+    test('T-02: a node that nobody knows is unreachable', async () => {
       const { pair } = await connected();
       const stranger = 'AAAAAAAAAAAAAAAAAAAAAA' as ParticipantId;
       expect(await pair.a.send(stranger, pattern(10, 1))).toEqual({ kind: 'unreachable' });
@@ -81,7 +82,7 @@ export function transportContract(name: string, makePair: () => Promise<Transpor
       expect(b.messages().map(({ length }) => length)).toEqual([5]);
     });
 
-    test('a cut in mid-message: once restored, it arrives whole', async () => {
+    test('T-05: a cut in mid-message: once restored, it arrives whole', async () => {
       const { pair, b } = await connected();
       if (pair.cut === undefined || pair.restore === undefined) return;
       const outcome = pair.a.send(pair.b.self, pattern(20_000_000, 7));
@@ -94,7 +95,7 @@ export function transportContract(name: string, makePair: () => Promise<Transpor
       for (const bytes of b.messages()) expect(same(bytes, pattern(20_000_000, 7))).toBe(true);
     });
 
-    test('closing ends pending sends, and the other side sees a goodbye', async () => {
+    test('T-07: closing ends pending sends, and the other side sees a goodbye', async () => {
       const { pair, b } = await connected();
       const mine = pair.a.send(pair.b.self, pattern(20_000_000, 1));
       const theirs = pair.b.send(pair.a.self, pattern(20_000_000, 1));

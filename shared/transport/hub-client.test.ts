@@ -45,7 +45,7 @@ class FakeSocket implements SocketLike {
   }
 }
 
-function world() {
+function world({ lateByMs = 0 } = {}) {
   const clock = createSteppedClock();
   const sockets: FakeSocket[] = [];
   const hub = createHubClient({
@@ -53,7 +53,8 @@ function world() {
     federation: 'digits',
     identity,
     incarnation: 4,
-    clock,
+    // Timers that come late, as those of a device that slept.
+    clock: { nowMs: clock.nowMs, after: (delayMs, callback) => clock.after(delayMs + lateByMs, callback) },
     random: fixed(0),
     socketFactory: (url) => {
       expect(url).toBe('ws://hub/ws?federation=digits');
@@ -79,7 +80,7 @@ function world() {
   return { clock, sockets, hub, events, link, welcome };
 }
 
-test('answers the challenge with a signature over it', async () => {
+test('I-02: answers the challenge with a signature over it', async () => {
   const { sockets, clock } = world();
   const nonce = 'B'.repeat(42).concat('A');
   sockets[0]!.say({ type: 'challenge', protocol: HUB_PROTOCOL, nonce });
@@ -134,7 +135,7 @@ test('a handshake that never comes to an end is given up', async () => {
   expect(events).toEqual([]); // it had never been open
 });
 
-test('a server that falls silent is lost within three heartbeats', async () => {
+test('H-08: a server that falls silent is lost within three heartbeats', async () => {
   const { clock, hub, welcome, events, link, sockets } = world();
   welcome();
   expect(hub.open).toBe(true);
@@ -145,7 +146,17 @@ test('a server that falls silent is lost within three heartbeats', async () => {
   expect(sockets[0]!.sent.some((data) => data instanceof Uint8Array && data[0] === 0)).toBe(true);
 });
 
-test('a superseded client does not come back', async () => {
+test('a device that slept listens for one more heartbeat before it gives the server up', async () => {
+  const { clock, hub, welcome, sockets } = world({ lateByMs: 60_000 });
+  welcome();
+  clock.step();
+  expect(clock.nowMs()).toBeGreaterThan(60_000);
+  expect(hub.open).toBe(true);
+  sockets[0]!.fire('message', { data: encodeFrame({ kind: 'heartbeat' }).buffer });
+  expect(hub.open).toBe(true);
+});
+
+test('H-03: a superseded client does not come back', async () => {
   const { clock, hub, welcome, events, sockets } = world();
   welcome();
   sockets[0]!.say({ type: 'bye', reason: 'superseded' });

@@ -69,6 +69,8 @@ export interface HubClientOptions {
 const OPEN = 1; // WebSocket.OPEN
 /** The server is lost after this many heartbeats without a sound: one may be late, two are not. */
 const MISSED_HEARTBEATS = 2.5;
+/** A timer that takes this many intervals says that the device slept. */
+const LATE_HEARTBEATS = 1.5;
 /** A connection that lasted this long was a good one: the next is tried at once. */
 const GOOD_CONNECTION_MS = 2000;
 
@@ -226,7 +228,7 @@ export function createHubClient(options: HubClientOptions): Hub & ServerLink {
     watched.cancelTimer = clock.after(watched.heartbeatMs, () => {
       const nowMs = clock.nowMs();
       // A device that slept runs this before it reads what the server said meanwhile: give it one more turn.
-      const slept = nowMs - startedAtMs > 2 * watched.heartbeatMs;
+      const slept = nowMs - startedAtMs > LATE_HEARTBEATS * watched.heartbeatMs;
       const silentMs = nowMs - watched.lastHeardMs;
       if (!slept && silentMs > MISSED_HEARTBEATS * watched.heartbeatMs) return drop(watched);
       // Pongs wait behind whatever the server has sent; this does not, and shows it that the device lives.

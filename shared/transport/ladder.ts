@@ -49,8 +49,11 @@ export interface LadderOptions {
  * initiates, so that attempts never cross.
  */
 export interface Ladder {
-  /** The hub is open and the peer is there. */
-  reachable(): void;
+  /**
+   * The hub is open and the peer is there.
+   * @param renewed it was started again, says the hub: try as if there were no pipes, but keep those that live.
+   */
+  reachable(renewed?: boolean): void;
   /** The peer left the hub. Without a direct pipe it is lost. */
   departed(): void;
   /** The hub is closed: direct pipes go on. */
@@ -69,6 +72,7 @@ interface Rung {
   pipes: number;
   upSinceMs: number;
   failures: number;
+  diedYoung: boolean;
   /** Set while an attempt runs or waits for its place. */
   cancelAttempt: (() => void) | undefined;
   /** Set while waiting to try again. */
@@ -83,15 +87,20 @@ export function createLadder(options: LadderOptions): Ladder {
   let wasUp = false;
   /** The hub said that the peer left, and not since that it came back. */
   let isGone = false;
+  /** The direct path may still have its first seconds to itself. */
+  let isFirst = true;
+  let isRenewed = false;
   let cancelLost: (() => void) | undefined;
   let cancelAsk: (() => void) | undefined;
 
   const isUp = (): boolean => rungs.direct.pipes + rungs.relay.pipes > 0;
 
   return {
-    reachable() {
+    reachable(renewed = false) {
       canSignal = true;
       isGone = false;
+      isFirst ||= renewed;
+      isRenewed ||= renewed;
       for (const rung of Object.values(rungs)) {
         rung.declined = false;
         forgive(rung);
@@ -114,6 +123,7 @@ export function createLadder(options: LadderOptions): Ladder {
       rung.pipes++;
       rung.upSinceMs = clock.nowMs();
       wasUp = true;
+      isRenewed = false;
       cancelLost?.();
       cancelLost = undefined;
       cancelAsk?.();
@@ -123,11 +133,12 @@ export function createLadder(options: LadderOptions): Ladder {
     },
     closed(path) {
       const rung = rungs[path];
-      rung.pipes = Math.max(0, rung.pipes - 1);
-      if (rung.pipes > 0) return;
-      if (clock.nowMs() - rung.upSinceMs >= limits.stableMs) forgive(rung);
-      else if (rung.failures === 0) rung.failures = 1;
-      else postpone(path);
+      if (rung.pipes === 0 || --rung.pipes > 0) return;
+      if (rungs.direct.cancelAttempt === undefined) isFirst = false;
+      const isStable = clock.nowMs() - rung.upSinceMs >= limits.stableMs;
+      if (isStable) forgive(rung);
+      else if (rung.diedYoung) postpone(path);
+      rung.diedYoung = !isStable;
       if (!isUp() && wasUp) {
         if (isGone) return lose();
         cancelLost ??= clock.after(limits.lostAfterMs, lose);
@@ -138,11 +149,16 @@ export function createLadder(options: LadderOptions): Ladder {
     failed(path, declined = false) {
       endAttempt(rungs[path]);
       rungs[path].declined ||= declined;
+      isFirst = false;
       postpone(path);
       climb();
     },
     asked() {
       if (!initiator || !canSignal) return;
+      // Asked before the newest pipe was up there too; if that is not so, it asks again.
+      const isRecent = (rung: Rung): boolean =>
+        rung.pipes > 0 && clock.nowMs() - rung.upSinceMs < limits.askMs;
+      if (Object.values(rungs).some(isRecent)) return;
       for (const path of paths) {
         // The other side knows best that a pipe is dead; but it does not get to hurry a failing path.
         if (rungs[path].failures === 0) rungs[path].cancelRetry?.();
@@ -153,6 +169,7 @@ export function createLadder(options: LadderOptions): Ladder {
     rest() {
       canSignal = false;
       wasUp = false;
+      isFirst = true;
       stopAttempts();
       for (const rung of Object.values(rungs)) rung.pipes = 0;
       cancelLost?.();
@@ -167,9 +184,9 @@ export function createLadder(options: LadderOptions): Ladder {
       return;
     }
     const { direct } = rungs;
-    if (isOpenTo('direct') && direct.pipes === 0) begin('direct');
-    const firstChance = direct.cancelAttempt !== undefined && !wasUp && direct.failures === 0;
-    if (isOpenTo('relay') && !isUp() && !firstChance) begin('relay');
+    if (isOpenTo('direct') && (direct.pipes === 0 || isRenewed)) begin('direct');
+    const firstChance = isFirst && direct.cancelAttempt !== undefined;
+    if (isOpenTo('relay') && (!isUp() || isRenewed) && !firstChance) begin('relay');
   }
 
   function isOpenTo(path: PeerPath): boolean {
@@ -193,6 +210,7 @@ export function createLadder(options: LadderOptions): Ladder {
       const timeoutMs = path === 'direct' ? limits.directTimeoutMs : limits.relayTimeoutMs;
       cancelTimer = clock.after(timeoutMs, () => {
         abandon(path);
+        isFirst = false;
         postpone(path);
         climb();
       });
@@ -254,6 +272,7 @@ export function createLadder(options: LadderOptions): Ladder {
     cancelLost = undefined;
     if (!wasUp) return;
     wasUp = false;
+    isFirst = true;
     options.onLost();
     climb();
   }
@@ -264,6 +283,7 @@ function createRung(): Rung {
     pipes: 0,
     upSinceMs: 0,
     failures: 0,
+    diedYoung: false,
     cancelAttempt: undefined,
     cancelRetry: undefined,
     declined: false,

@@ -8,8 +8,13 @@ import type { Path, SendOptions, SendOutcome } from './port.ts';
 
 export interface ChannelLimits {
   readonly maxMessageBytes: number;
-  /** Unacknowledged bytes at most, so that a slow receiver or relay does not pile them up. */
+  /** Unacknowledged bytes at most, so that a slow receiver or relay does not pile them up ... */
   readonly windowBytes: number;
+  /**
+   * ... and on a pipe just taken. It grows by a quarter of what is acknowledged: a burst into a fresh data
+   * channel overruns socket buffers, and SCTP then waits out its time-outs (5 MB in 2.7 s instead of 0.3 s).
+   */
+  readonly firstWindowBytes: number;
   readonly windowFrames: number;
   readonly ackDelayMs: number;
   readonly ackEveryFrames: number;
@@ -22,7 +27,8 @@ export interface ChannelLimits {
 
 export const CHANNEL_LIMITS: ChannelLimits = {
   maxMessageBytes: 256 * 1_048_576,
-  windowBytes: 4 * 1_048_576,
+  windowBytes: 1_048_576,
+  firstWindowBytes: 262_144,
   windowFrames: 1024,
   ackDelayMs: 4,
   ackEveryFrames: 8,
@@ -111,6 +117,7 @@ export function createMessageChannel(options: ChannelOptions): MessageChannel {
   let sendLane: Lane | undefined;
   let asking: Asking | undefined;
   let seenGeneration = 0;
+  let windowBytes = limits.firstWindowBytes;
 
   let inbox: Inbox = createInbox(limits.maxMessageBytes);
   let receiveLane: Lane | undefined;
@@ -228,7 +235,7 @@ export function createMessageChannel(options: ChannelOptions): MessageChannel {
   function pump(): void {
     while (sendLane !== undefined && outbox.hasNext) {
       if (sendLane.pipe.bufferedBytes >= HIGH_WATER_BYTES) return;
-      if (outbox.inFlightBytes >= limits.windowBytes || outbox.inFlightFrames >= limits.windowFrames) return;
+      if (outbox.inFlightBytes >= windowBytes || outbox.inFlightFrames >= limits.windowFrames) return;
       const frame = outbox.next();
       transmit(sendLane, unackedFrames > 0 ? { ...frame, ack: takeAck() } : frame);
     }
@@ -320,6 +327,7 @@ export function createMessageChannel(options: ChannelOptions): MessageChannel {
     }
     if (!lanes.includes(lane)) return;
     onEvent({ type: 'pipe-ready', pipe: lane.pipe });
+    if (receiveLane === undefined && generation > 0) transmit(lane, { type: 'lost' });
     steer();
   }
 
@@ -347,6 +355,7 @@ export function createMessageChannel(options: ChannelOptions): MessageChannel {
     outbox.rewind(position);
     seenGeneration = granted;
     sendLane = lane;
+    windowBytes = limits.firstWindowBytes;
     asking = undefined;
     transmit(lane, { type: 'start', generation: granted });
     if (path !== lane.pipe.path) {
@@ -359,7 +368,9 @@ export function createMessageChannel(options: ChannelOptions): MessageChannel {
   }
 
   function acknowledged(count: number): void {
+    const before = outbox.inFlightBytes;
     outbox.acknowledge(count);
+    windowBytes = Math.min(limits.windowBytes, windowBytes + (before - outbox.inFlightBytes) / 4);
     pump();
   }
 

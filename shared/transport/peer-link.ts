@@ -59,7 +59,7 @@ export interface PeerLink {
 const PROBE_MS = 3_000;
 /** Frames that overtake the answer that makes them readable: greetings, and no more. */
 const MAX_EARLY_FRAMES = 8;
-/** Connections remembered as over, whose late candidates are no news. */
+/** Connections remembered as over, whose late answers and candidates are no news. */
 const MAX_RECENT = 16;
 
 interface Direct {
@@ -119,19 +119,21 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
   return {
     channel,
     arrived(incarnation) {
+      const renewed = peerIncarnation !== incarnation;
       peerIncarnation = incarnation;
-      ladder.reachable();
+      if (renewed) channel.probe(PROBE_MS);
+      ladder.reachable(renewed);
     },
     departed() {
-      for (const pipe of relays.values()) pipe.drop();
-      dropAttempts();
       ladder.departed();
+      dropAttempts();
+      for (const pipe of [...relays.values()]) pipe.drop();
       channel.probe(PROBE_MS);
     },
     hubClosed() {
-      for (const pipe of relays.values()) pipe.drop();
-      dropAttempts();
       ladder.unreachable();
+      dropAttempts();
+      for (const pipe of [...relays.values()]) pipe.drop();
     },
     signalIn(envelope) {
       guarded(() =>
@@ -219,11 +221,12 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
       case 'answer':
       case 'candidate':
         if (direct?.connection === connection) return direct.attempt.signalIn({ kind, body });
-        if (kind === 'candidate' && recent.includes(connection)) return;
+        if (recent.includes(connection)) return;
         throw stale('A signal belongs to no connection that is being made.');
       case 'relay-offer':
         return answerRelay(connection, body);
       case 'relay-answer':
+        if (recent.includes(connection)) return;
         if (relayAttempt?.connection !== connection)
           throw stale('A relay key belongs to no connection that is being made.');
         return openRelay(relayAttempt, keyIn(body));
@@ -367,6 +370,7 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
   }
 
   function dropRelayAttempt(): void {
+    if (relayAttempt !== undefined) remember(relayAttempt.connection);
     relayAttempt = undefined;
     const pipe = newRelay;
     newRelay = undefined;

@@ -69,7 +69,7 @@ export function createInbox({ maxHeldBytes, deliver }: InboxOptions): Inbox {
     has: (stream, number) => stream === current && (number < next || held.has(number)),
     accept({ stream, number, oldest, bytes }) {
       raiseFloor(stream, oldest);
-      
+      if (number < next || held.has(number)) return;
       check(number < next + WINDOW, 'wire.out-of-phase', 'A message is too far ahead of those before it.', {
         path: 'number',
         expected: `below ${next + WINDOW}`,

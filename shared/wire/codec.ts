@@ -10,7 +10,7 @@ import { type Message, type MessageType, messageSchemas, PROTOCOL_VERSION } from
  */
 const TYPES = Object.keys(messageSchemas) as MessageType[];
 
-/** Largest message accepted: a model of 50 million parameters, and room for its envelope. SPEC R-02. */
+/** Largest message accepted: a model of 50 million parameters, and room for its envelope. SPEC W-02. */
 export const MAX_MESSAGE_BYTES = 200_000_000 + 4096;
 
 export function encodeMessage(message: Message): Uint8Array<ArrayBuffer> {

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createNobleIdentity, toBase64Url } from '../../shared/identity/index.ts';
 import { seededRandom } from '../../shared/random/index.ts';
 import {
@@ -19,6 +19,9 @@ import {
   type World,
   type WorldOptions,
 } from '../testing/hub-world.ts';
+
+// Real sockets and megabytes: seconds on a machine that does much else.
+vi.setConfig({ testTimeout: 30_000 });
 
 let cleanups: (() => Promise<void> | void)[] = [];
 const world = async (options?: WorldOptions): Promise<World> => {
@@ -60,7 +63,7 @@ describe('handshake', () => {
     expect(await alice.hubEvents.find(ofType('departed'))).toEqual({ type: 'departed', peer: bob.id });
   });
 
-  test('federations do not see each other', async () => {
+  test('H-04: federations do not see each other', async () => {
     const at = await world();
     const alice = participant(at);
     await alice.opened();
@@ -86,7 +89,7 @@ describe('handshake', () => {
     ['a missing field', { signature: undefined }, 'wire.malformed'],
     ['another federation than in the address', { federation: 'other' }, 'wire.malformed'],
     ['something else than a hello', { type: 'bye' }, 'wire.malformed'],
-  ])('%s is refused by name, and the connection closed', async (_, changes, code) => {
+  ])('I-02 H-01 H-02: %s is refused by name, and the connection closed', async (_, changes, code) => {
     const at = await world();
     const client = raw(at);
     await client.hello(mallory, changes);
@@ -101,7 +104,7 @@ describe('handshake', () => {
     expect((await client.texts.find(ofType('refused'))).error.path).toBe('incarnation');
   });
 
-  test('a signature cannot be used on another connection', async () => {
+  test('I-02: a signature cannot be used on another connection', async () => {
     const at = await world();
     const [first, second] = [raw(at), raw(at)];
     const { nonce } = await first.texts.find(ofType('challenge'));
@@ -116,7 +119,7 @@ describe('handshake', () => {
     expect(refusal.error.code).toBe('identity.bad-signature');
   });
 
-  test('an unknown federation is refused', async () => {
+  test('H-02: an unknown federation is refused', async () => {
     const client = raw(await world(), 'nowhere');
     await client.hello(mallory);
     expect((await client.texts.find(ofType('refused'))).error.code).toBe('federation.unknown');
@@ -132,7 +135,7 @@ describe('handshake', () => {
     expect(JSON.stringify(error)).not.toContain('secret');
   });
 
-  test('frames before the hello, and silence, end the connection', async () => {
+  test('H-01: frames before the hello, and silence, end the connection', async () => {
     const at = await world({ limits: { handshakeTimeoutMs: 50 } });
     const early = raw(at);
     await early.texts.find(ofType('challenge'));
@@ -144,7 +147,7 @@ describe('handshake', () => {
     expect(await silent.closed).toBe(CLOSE.refused);
   });
 
-  test('a full federation, and too many unproven connections, are refused', async () => {
+  test('H-02: a full federation, and too many unproven connections, are refused', async () => {
     const at = await world({ limits: { maxPeersPerFederation: 1, maxUnproven: 1 } });
     const alice = participant(at);
     await alice.opened();
@@ -171,7 +174,7 @@ describe('handshake', () => {
 });
 
 describe('passing on', () => {
-  test('signals and relayed frames reach whom they are for, unchanged, with the true sender', async () => {
+  test('H-04: signals and relayed frames reach whom they are for, unchanged, with the true sender', async () => {
     const at = await world();
     const [alice, bob, carol] = [participant(at), participant(at), participant(at)];
     await Promise.all([alice.opened(), bob.opened(), carol.opened()]);
@@ -191,7 +194,7 @@ describe('passing on', () => {
     expect(carol.hubEvents.all.some(ofType('relayed'))).toBe(false);
   });
 
-  test('what is too large is refused before it is sent', async () => {
+  test('H-05: what is too large is refused before it is sent', async () => {
     const at = await world();
     const alice = participant(at);
     await alice.opened();
@@ -233,7 +236,7 @@ describe('passing on', () => {
 });
 
 describe('one identity, two connections', () => {
-  test('the newest wins, the others see the new incarnation, the older one does not fight back', async () => {
+  test('H-03: the newest wins, the others see the new incarnation, the older one does not fight back', async () => {
     const at = await world();
     const watcher = participant(at);
     await watcher.opened();
@@ -257,7 +260,7 @@ describe('one identity, two connections', () => {
 });
 
 describe('abuse', () => {
-  test('a malformed message is refused by name; the connection goes on until there are too many', async () => {
+  test('H-06: a malformed message is refused by name; the connection goes on until there are too many', async () => {
     const at = await world({ limits: { maxFaults: 5 } });
     const client = raw(at);
     const identity = await client.join();
@@ -353,7 +356,7 @@ describe('abuse', () => {
     expect(at.hub.peers(FEDERATION).length).toBe(3);
   });
 
-  test('signals above the rate come late but come; far above it they are refused', async () => {
+  test('H-06: signals above the rate come late but come; far above it they are refused', async () => {
     const at = await world({ limits: { textsPerSecond: 200, textBurst: 100 } });
     const [alice, bob] = [participant(at), participant(at)];
     await Promise.all([alice.opened(), bob.opened()]);
@@ -383,7 +386,7 @@ describe('abuse', () => {
     expect(seconds).toBeGreaterThan((40 * 50_000 - 500_000 - 150_000) / 4_000_000);
   });
 
-  test('a slow receiver holds its senders up, and the memory for it stays bounded', async () => {
+  test('H-07: a slow receiver holds its senders up, and the memory for it stays bounded', async () => {
     const limits = { highWaterBytes: 1_000_000, lowWaterBytes: 200_000, stallMs: 60_000 };
     const at = await world({ limits });
     const slow = raw(at);
@@ -392,17 +395,15 @@ describe('abuse', () => {
     await Promise.all([fast.opened(), other.opened()]);
     slow.socket.pause();
     const frame = random.bytes(60_000);
-    const before = process.memoryUsage().arrayBuffers;
-    const count = 500; // 30 MB
+    const count = 700; // 42 MB
     for (let i = 0; i < count; i++) fast.hub.relay(identity.id, frame);
     // By the time these have gone round, the hub has read all it is going to read.
     for (let i = 1; i <= 100; i++) {
       other.hub.signal(other.id, '');
       await other.hubEvents.atLeast(i, ofType('signal'));
     }
-    const unsent = fast.hub.bufferedBytes;
-    expect(unsent).toBeGreaterThan(5_000_000);
-    expect(process.memoryUsage().arrayBuffers - before - unsent).toBeLessThan(10_000_000);
+    // What left the sender is in the hub, or in the buffers of the two TCP connections (up to 6 MB each).
+    expect(count * frame.length - fast.hub.bufferedBytes).toBeLessThan(16_000_000);
     let received = 0;
     const all = new Promise<void>((resolve) => {
       slow.socket.on('message', (_, isBinary) => {
@@ -413,8 +414,8 @@ describe('abuse', () => {
     await all; // nothing was lost
   });
 
-  test('a receiver that takes nothing at all is disconnected, and its senders go on', async () => {
-    const limits = { highWaterBytes: 200_000, lowWaterBytes: 50_000, stallMs: 100, heartbeatMs: 50 };
+  test('H-07: a receiver that takes nothing at all is disconnected, and its senders go on', async () => {
+    const limits = { highWaterBytes: 200_000, lowWaterBytes: 50_000, stallMs: 300, heartbeatMs: 200 };
     const at = await world({ limits });
     const stuck = raw(at);
     const identity = await stuck.join();
@@ -429,8 +430,8 @@ describe('abuse', () => {
 });
 
 describe('liveness', () => {
-  test('a participant whose device died is found out', async () => {
-    const at = await world({ limits: { heartbeatMs: 30 } });
+  test('H-08: a participant whose device died is found out', async () => {
+    const at = await world({ limits: { heartbeatMs: 200 } });
     const alice = participant(at);
     await alice.opened();
     const dead = raw(at, FEDERATION, { autoPong: false });

@@ -1,8 +1,12 @@
+import { vi } from 'vitest';
 import { createNobleIdentity, SERVER } from '../../shared/identity/index.ts';
 import { transportContract } from '../../shared/testing/transport-contract.ts';
 import type { Transport } from '../../shared/transport/port.ts';
 import { startCuttingProxy } from '../testing/cutting-proxy.ts';
 import { FEDERATION, type Participant, random, startParticipant, startWorld } from '../testing/hub-world.ts';
+
+// Real sockets and megabytes: seconds on a machine that does much else.
+vi.setConfig({ testTimeout: 30_000 });
 
 /** A participant's view of the server alone, as a Transport. */
 function transportOver({ id, incarnation, channel, close }: Participant): Transport {

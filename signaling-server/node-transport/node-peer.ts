@@ -1,8 +1,8 @@
 import { randomInt } from 'node:crypto';
+import { crc32 } from 'node:zlib';
 import { check } from '../../shared/errors/index.ts';
 import type { ParticipantId } from '../../shared/identity/index.ts';
 import type { Clock } from '../../shared/transport/clock.ts';
-import { crc32 } from '../../shared/transport/crc32.ts';
 import type { Presence } from '../../shared/transport/hub.ts';
 import { MAX_SMALL_MESSAGE_BYTES } from '../../shared/transport/hub-protocol.ts';
 import type { PeerStatus, SendOptions, SendOutcome } from '../../shared/transport/port.ts';

@@ -21,7 +21,7 @@ const isTakenOver = async () => {
   return (await readdir(folder)).length === 0;
 };
 
-test('one holder at a time; a released folder is free and clean', async () => {
+test('S-03: one holder at a time; a released folder is free and clean', async () => {
   const lock = await lockDataFolder(folder);
   await expect(lockDataFolder(folder)).rejects.toMatchObject({
     code: 'storage.locked',

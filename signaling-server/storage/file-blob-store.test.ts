@@ -18,7 +18,7 @@ afterEach(() => fs.rm(folder, { recursive: true }));
 const files = async () =>
   (await fs.readdir(folder, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
 
-test('bytes are named by their SHA-256 and come back; deleting forgets them', async () => {
+test('S-05: bytes are named by their SHA-256 and come back; deleting forgets them', async () => {
   const store = fileBlobStore(folder);
   expect(await store.has(ABC)).toBe(false);
   expect(await store.put(abc)).toBe(ABC);
@@ -71,7 +71,7 @@ test('a cut or emptied file is found too', async () => {
   }
 });
 
-test('a full disk is named, whichever step it stops, and leaves nothing behind', async () => {
+test('S-06: a full disk is named, whichever step it stops, and leaves nothing behind', async () => {
   const full = Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
   const failing: Partial<FileSystem>[] = [
     { mkdir: () => Promise.reject<undefined>(full) },

@@ -18,7 +18,7 @@ test.each([
   expect(error).toMatchObject({ code: expected, facts: { received: code } });
 });
 
-test('what the driver says about values stays out of the message, however deep it is wrapped', () => {
+test('S-06: what the driver says about values stays out of the message, however deep it is wrapped', () => {
   const wrapped = new Error('Failed query: insert … params: secret', { cause: failure('23505', 'secret') });
   const error = storageError(wrapped, 'the database');
   expect(JSON.stringify(error.toRecord())).not.toContain('secret');

@@ -83,7 +83,7 @@ export function repositoryContract(name: string, open: () => Promise<OpenedRepos
         expect(await repository.getFederation('round-trip')).toEqual(federation);
       });
 
-      test('putting the same again changes nothing; a higher revision replaces; others conflict', async () => {
+      test('F-04: putting the same again changes nothing; a higher revision replaces; others conflict', async () => {
         const first = federationOf('revised');
         const second = federationOf('revised', { revision: 2, name: 'Second' });
         expect(await repository.putFederation(first)).toBe('created');
@@ -164,7 +164,7 @@ export function repositoryContract(name: string, open: () => Promise<OpenedRepos
         expect((await repository.currentRun(federation)).id).toBe(next.id);
       });
 
-      test('terms only grow, no two are equal, and each is above what was seen elsewhere', async () => {
+      test('S-04: terms only grow, no two are equal, and each is above what was seen elsewhere', async () => {
         const federation = federationOf('terms');
         await repository.putFederation(federation);
         const { id } = await repository.currentRun(federation);

@@ -21,7 +21,7 @@ import {
 
 /**
  * The coordinator: paces rounds, fixes who survived, replaces owners, concludes. It sees who did what and when,
- * never an update. The same machine runs on the server and on an elected peer. SPEC C-01 to C-40.
+ * never an update. The same machine runs on the server and on an elected peer. SPEC C-01 to C-37.
  */
 export function stepCoordinator(
   state: CoordinatorState,
@@ -60,6 +60,7 @@ class Turn {
     switch (event.type) {
       case 'message':
         if (event.from !== SERVER) this.onMessage(event.from, event.message);
+        else if (event.message.type === 'reject') this.onServerReject(event.message);
         break;
       case 'peer-up':
         // An elected coordinator makes itself known; the server is asked by participants themselves.
@@ -274,8 +275,20 @@ class Turn {
     }
   }
 
+  /** The server's own owner refused a slice: the one thing that the server tells a coordinator. */
+  private onServerReject(message: MessageOf<'reject'>): void {
+    const round = this.round;
+    if (round === undefined || compareAttempts(message.attempt, round.attempt) !== 0) return;
+    if (round.plan.owners.includes(SERVER)) this.onReject(round, message);
+  }
+
   private onRefuse(round: RoundState, from: ParticipantId, message: MessageOf<'refuse'>): void {
     const { draft } = this;
+    if (message.code === 'model.unavailable' && draft.holders.has(this.context.self)) {
+      // We hold it, so it is not lost: the trouble is that participant's own, and may be over by the next round.
+      this.notice('warning', 'A participant could not get the model to start from.', 'model.unavailable');
+      return this.onDrop(round, from);
+    }
     if (message.code === 'model.unavailable') {
       // Nobody could deliver what we build on: fall back to the newest model that someone has.
       draft.unavailable.add(round.base.hash);

@@ -26,7 +26,7 @@ import {
 
 /**
  * The participant: joins a coordinator, trains when invited, hands its slices to their owners, puts the sums
- * together, and applies them. It accepts orders only from a coordinator it `obeys`. SPEC P-01 to P-40.
+ * together, and applies them. It accepts orders only from a coordinator it `obeys`. SPEC P-01 to P-34.
  */
 export function stepParticipant(
   state: ParticipantState,
@@ -535,7 +535,7 @@ class Turn {
 
   private onApplyFailed({ attempt, error }: EventOf<'apply-failed'>): void {
     const round = this.draft.attempt;
-    if (round === undefined || compareAttempts(attempt, round.attempt) !== 0) return;
+    if (round?.phase.name !== 'applying' || compareAttempts(attempt, round.attempt) !== 0) return;
     this.notice('error', error.message, error);
     this.phase({ name: 'watching' });
     round.sums.clear();
@@ -548,7 +548,7 @@ class Turn {
 
   // ---- without the server ------------------------------------------------------------------------------------
 
-  /** Lower ids stand first, so that most elections have one candidate. SPEC P-31. */
+  /** Lower ids stand first, so that most elections have one candidate. SPEC P-30. */
   private electionDelayMs(): number {
     const { draft, context } = this;
     const rank = [...draft.peers.keys()].filter((id) => id !== SERVER && id < context.self).length;

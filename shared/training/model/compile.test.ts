@@ -131,7 +131,7 @@ describe('compileModel', () => {
 });
 
 describe('initial weights', () => {
-  it('are the same bits on every device', () => {
+  it('R-04: are the same bits on every device', () => {
     const { layout, initialWeights } = compileModel(federationWith(MLP_LAYERS));
     const model = makeModel(0, layout, initialWeights());
     expect([...model.weights.subarray(0, 3)]).toEqual([

@@ -7,7 +7,15 @@ import type { Consent, DatasetInfo, Services } from './services.ts';
 const dense = { layers: [{ type: 'flatten' }, { type: 'dense', units: 2 }], loss: 'softmaxCrossEntropy' };
 const image = { kind: 'image', width: 2, height: 2, channels: 1, labels: ['a', 'b'] };
 const federationWith = (data: object) =>
-  parseFederation({ format: 'murmuration/federation', formatVersion: 1, id: 'f', revision: 2, name: 'F', data, model: dense });
+  parseFederation({
+    format: 'murmuration/federation',
+    formatVersion: 1,
+    id: 'f',
+    revision: 2,
+    name: 'F',
+    data,
+    model: dense,
+  });
 const dataset = (id: string, sample: boolean): DatasetInfo => ({
   id,
   name: id,
@@ -52,7 +60,9 @@ describe('autoJoin', () => {
 
     for (const stale of [consent(1), undefined]) {
       const { services, join } = servicesWith([dataset('mine', false)], stale);
-      await expect(autoJoin(services, options(image, 'sample=1'))).rejects.toMatchObject({ code: 'data.empty' });
+      await expect(autoJoin(services, options(image, 'sample=1'))).rejects.toMatchObject({
+        code: 'data.empty',
+      });
       expect(join).not.toHaveBeenCalled();
     }
   });

@@ -46,7 +46,8 @@ async function chooseData(
   if (chosen !== undefined) return chosen.id;
   if (hasSample) {
     const { examples, split } = query;
-    return (await data.importSample({ federation, shard: undefined, examples, split, signal, onProgress })).id;
+    return (await data.importSample({ federation, shard: undefined, examples, split, signal, onProgress }))
+      .id;
   }
   throw new MurmurationError('data.empty', 'There is no data here that this link may train on.', {
     expected: 'the sample data of the federation, or data that you agreed to use',

@@ -12,7 +12,7 @@ import {
   loadExamples,
   undoDelete,
 } from '../data/index.ts';
-import { type DatasetInfo as StoredDataset, requestPersistence } from '../storage/index.ts';
+import { requestPersistence, type DatasetInfo as StoredDataset } from '../storage/index.ts';
 import { dataWords } from './federation-words.ts';
 import type {
   ColumnSummary,
@@ -144,7 +144,10 @@ async function summaryOf(dataset: StoredDataset): Promise<DatasetSummary> {
   };
 }
 
-async function firstImages(id: string, schema: Extract<DataSchema, { kind: 'image' }>): Promise<PreviewImage[]> {
+async function firstImages(
+  id: string,
+  schema: Extract<DataSchema, { kind: 'image' }>,
+): Promise<PreviewImage[]> {
   const { count, inputs, targets } = await loadExamples(id, new AbortController().signal);
   const { width, height, channels, labels } = schema;
   const size = width * height * channels;
@@ -163,7 +166,14 @@ function ranked(counts: Readonly<Record<string, number>>): { value: string; coun
     .sort((a, b) => b.count - a.count);
 }
 
-function columnSummary({ name, type, missing, numbers, top, distinct }: StoredDataset['columns'][number]): ColumnSummary {
+function columnSummary({
+  name,
+  type,
+  missing,
+  numbers,
+  top,
+  distinct,
+}: StoredDataset['columns'][number]): ColumnSummary {
   return {
     name,
     type: type === 'number' ? 'number' : 'category',

@@ -3,7 +3,7 @@ import {
   exampleFormat,
   inputSize,
   recordEncoder,
-  refusal,
+  type refusal,
   tableEncoder,
 } from '../../../shared/dataset/index.ts';
 import { check, hasCode, MurmurationError } from '../../../shared/errors/index.ts';
@@ -51,7 +51,11 @@ export function deviceModel(http: HttpClient): ModelService {
         bytes: Number(header('content-length')),
       };
     } catch (error) {
-      if (hasCode(error, 'http.unavailable') || hasCode(error, 'model.unavailable') || hasCode(error, 'http.not-found'))
+      if (
+        hasCode(error, 'http.unavailable') ||
+        hasCode(error, 'model.unavailable') ||
+        hasCode(error, 'http.not-found')
+      )
         return undefined;
       throw error;
     }
@@ -69,14 +73,23 @@ export function deviceModel(http: HttpClient): ModelService {
     const found = await find(federation, signal);
     if (found?.server !== undefined) {
       const { version, hash, layoutHash } = found.server;
-      const response = await http.request(`/api/runs/${found.run}/models/${version}?hash=${hash}`, {}, signal);
+      const response = await http.request(
+        `/api/runs/${found.run}/models/${version}?hash=${hash}`,
+        {},
+        signal,
+      );
       const weights = new Float32Array(await response.arrayBuffer());
       const { layout } = await predictor(federation, signal);
-      check(layout.hash === layoutHash, 'model.layout-mismatch', 'The model of the server is of another shape.', {
-        expected: layout.hash,
-        received: layoutHash,
-        remedy: 'Reload the page: the federation may have changed.',
-      });
+      check(
+        layout.hash === layoutHash,
+        'model.layout-mismatch',
+        'The model of the server is of another shape.',
+        {
+          expected: layout.hash,
+          received: layoutHash,
+          remedy: 'Reload the page: the federation may have changed.',
+        },
+      );
       const model = makeModel(version, layout, weights);
       check(model.hash === hash, 'model.hash-mismatch', 'The model is not the one that was announced.', {
         expected: hash,
@@ -132,7 +145,14 @@ export function deviceModel(http: HttpClient): ModelService {
         values: Array.from(model.weights.subarray(offset, offset + length)),
       }));
       const { version, hash, layoutHash } = model;
-      const text = JSON.stringify({ format: 'murmuration/model', version, hash, layoutHash, federation, parameters });
+      const text = JSON.stringify({
+        format: 'murmuration/model',
+        version,
+        hash,
+        layoutHash,
+        federation,
+        parameters,
+      });
       return new Blob([text], { type: 'application/json' });
     },
   };

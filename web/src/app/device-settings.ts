@@ -1,7 +1,7 @@
 import {
   changeSettings,
-  deleteEverything,
   defaultSettings,
+  deleteEverything,
   giveConsent,
   listConsents,
   loadIdentity,

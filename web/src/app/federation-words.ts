@@ -43,7 +43,7 @@ export function disclosureOf(federation: Federation): Disclosure {
   const { strategy, paths, evaluation } = federation;
   const leaves = [
     'Updates leave this device without noise; other participants who add up a slice can see that slice of your update.',
-    `An update says how your examples changed the model. It is scaled down to a length of at most ${strategy.clipNorm}.`,
+    `An update says how your examples changed the model. Large ones are scaled down, to an L2 norm of ${strategy.clipNorm}.`,
     'The number of examples you train on.',
   ];
   if (evaluation === 'local')
@@ -51,9 +51,13 @@ export function disclosureOf(federation: Federation): Disclosure {
   if (paths.includes('direct'))
     leaves.push('Your network address, to the participants you are connected to directly.');
   if (paths.includes('relay'))
-    leaves.push('Relayed messages pass through the server, which cannot read them but sees who writes to whom.');
+    leaves.push(
+      'Relayed messages pass through the server, which cannot read them but sees who writes to whom.',
+    );
   if (paths.includes('server'))
-    leaves.push('Where participants cannot reach each other, the server adds up slices and sees them like a participant.');
+    leaves.push(
+      'Where participants cannot reach each other, the server adds up slices and sees them like a participant.',
+    );
   return {
     stays: ['Your examples. They are kept in this browser and are never sent.'],
     leaves,

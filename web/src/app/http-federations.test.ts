@@ -70,7 +70,10 @@ describe('httpFederations', () => {
   it('names the bad field before it sends anything', async () => {
     const federations = service(memoryWith());
     await expect(federations.validate('{"format"')).rejects.toMatchObject({ code: 'federation.invalid' });
-    const wrong = { ...document('a'), model: { layers: [{ type: 'dense', units: 0 }], loss: 'meanSquaredError' } };
+    const wrong = {
+      ...document('a'),
+      model: { layers: [{ type: 'dense', units: 0 }], loss: 'meanSquaredError' },
+    };
     await expect(federations.create(wrong as never)).rejects.toMatchObject({
       facts: { path: 'model.layers[0].units' },
     });

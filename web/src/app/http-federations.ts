@@ -83,7 +83,9 @@ export function httpFederations(http: HttpClient, memory: Memory): FederationsSe
     async create(document: FederationInput, signal) {
       const body = JSON.stringify(await parse(document));
       const headers = { 'content-type': 'application/json' };
-      const created = await parse(await http.json('/api/federations', { method: 'POST', headers, body }, signal));
+      const created = await parse(
+        await http.json('/api/federations', { method: 'POST', headers, body }, signal),
+      );
       await remember([created]);
       return created;
     },

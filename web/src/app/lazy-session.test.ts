@@ -25,7 +25,10 @@ function fakeSession() {
       return () => undefined;
     },
   };
-  return { service, emit: (phase: SessionSnapshot['phase']) => emit({ federationId: 'f', phase } as SessionSnapshot) };
+  return {
+    service,
+    emit: (phase: SessionSnapshot['phase']) => emit({ federationId: 'f', phase } as SessionSnapshot),
+  };
 }
 
 const options = { federationId: 'f', datasetId: 'd', paths: ['relay'] as const };

@@ -86,6 +86,7 @@ export function lazySession(connect: () => Promise<SessionService>, tab: Storage
 
 /** Whether this tab takes part in a run now; a session that a reload interrupted is waited for. */
 export async function isInSession(session: PageSession): Promise<boolean> {
+  // Its failure is told to the person where the page starts.
   await session.restored.catch(() => undefined);
   const snapshot = await session.snapshot();
   return snapshot !== undefined && isActive(snapshot.phase);

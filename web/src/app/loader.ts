@@ -36,7 +36,8 @@ export class Loader<T> implements ReactiveController {
   /** Loads again behind what is shown. */
   async refresh(): Promise<void> {
     this.#current.abort();
-    const { signal } = this.#current = new AbortController();
+    this.#current = new AbortController();
+    const { signal } = this.#current;
     try {
       const value = await this.#load(signal);
       if (!signal.aborted) this.#set({ status: 'ready', value });

@@ -5,7 +5,10 @@ import { isActive } from './session-words.ts';
  * Where the person chose to train only while the page is visible: pauses the session when it is hidden, and
  * resumes what it paused, never what the person paused.
  */
-export function pauseWhenHidden({ session, settings }: Pick<Services, 'session' | 'settings'>, page: Document): void {
+export function pauseWhenHidden(
+  { session, settings }: Pick<Services, 'session' | 'settings'>,
+  page: Document,
+): void {
   let paused = false;
   const apply = async (): Promise<void> => {
     if (page.visibilityState === 'hidden') {
@@ -20,6 +23,8 @@ export function pauseWhenHidden({ session, settings }: Pick<Services, 'session' 
     }
   };
   page.addEventListener('visibilitychange', () => {
-    apply().catch((error: unknown) => console.warn('The session did not follow the visibility of the page.', error));
+    apply().catch((error: unknown) =>
+      console.warn('The session did not follow the visibility of the page.', error),
+    );
   });
 }

@@ -6,7 +6,11 @@ import { type ErrorRecord, MurmurationError } from '../../../shared/errors/index
  */
 export async function problemOf(response: Response): Promise<ErrorRecord> {
   const fallback = new MurmurationError(
-    response.status === 404 ? 'http.not-found' : response.status >= 500 ? 'http.unavailable' : 'http.bad-request',
+    response.status === 404
+      ? 'http.not-found'
+      : response.status >= 500
+        ? 'http.unavailable'
+        : 'http.bad-request',
     response.status === 404 ? 'The server does not have this.' : 'The server refused the request.',
     { received: `status ${response.status}`, remedy: 'Try again, or tell whoever runs the server.' },
   ).toRecord();

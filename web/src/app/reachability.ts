@@ -20,3 +20,21 @@ export class Reachability implements ServerReachability {
     return () => this.#listeners.delete(listener);
   }
 }
+
+const PROBE_INTERVAL_MS = 10_000;
+
+/**
+ * While the server is away, asks now and then whether it is back, so that nobody has to reload to find out.
+ * @param probe resolves to whether the server answered; never rejects.
+ */
+export function probeWhileAway(reachability: Reachability, probe: () => Promise<boolean>): void {
+  const again = (): void => {
+    setTimeout(async () => {
+      if (!reachability.reachable) reachability.report(await probe());
+      if (!reachability.reachable) again();
+    }, PROBE_INTERVAL_MS);
+  };
+  reachability.subscribe((reachable) => {
+    if (!reachable) again();
+  });
+}

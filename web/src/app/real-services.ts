@@ -7,7 +7,7 @@ import { deviceSettings } from './device-settings.ts';
 import { httpClient } from './http-client.ts';
 import { httpFederations } from './http-federations.ts';
 import { lazySession } from './lazy-session.ts';
-import { Reachability } from './reachability.ts';
+import { probeWhileAway, Reachability } from './reachability.ts';
 import type { Services, SessionService } from './services.ts';
 
 /** Loaded when somebody joins: WebRTC and the round engine are not needed before. */
@@ -15,10 +15,19 @@ async function connect(): Promise<SessionService> {
   return (await import('../session/client.ts')).connectSession();
 }
 
+/** The service worker leaves this address alone, so an answer is the server's own. */
+async function isServerBack(): Promise<boolean> {
+  return fetch('/health', { cache: 'no-store' }).then(
+    ({ ok }) => ok,
+    () => false,
+  );
+}
+
 /** Plugs the workers, the storage and the server into the page. */
 export async function createServices(): Promise<Services> {
   const reachability = new Reachability();
   const http = httpClient(reachability);
+  probeWhileAway(reachability, isServerBack);
   const memory = { recall: (key: string) => recall(key), remember };
   const session = lazySession(connect, sessionStorage);
   const { settings, consents } = await deviceSettings();

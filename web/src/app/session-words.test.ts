@@ -2,7 +2,15 @@ import { describe, expect, it } from 'vitest';
 import type { ParticipantId } from '../../../shared/identity/index.ts';
 import type { RoundRecord } from '../../../shared/wire/index.ts';
 import type { SessionPhase, SessionSnapshot } from '../session/snapshot.ts';
-import { changeWords, currentRound, isActive, metricsOf, nodeWords, phaseProgress } from './session-words.ts';
+import {
+  changeWords,
+  connectedParticipants,
+  currentRound,
+  isActive,
+  metricsOf,
+  nodeWords,
+  phaseProgress,
+} from './session-words.ts';
 
 const record = (round: number, correct: number | undefined): RoundRecord => ({
   round,
@@ -81,6 +89,16 @@ it('knows the round, the progress and whether a session is on', () => {
   expect(phaseProgress({ name: 'applying', round: 1 })).toBeUndefined();
   expect(isActive({ name: 'paused' })).toBe(true);
   expect(isActive({ name: 'finished', reason: 'stopped' })).toBe(false);
+});
+
+it('does not count the server as a participant', () => {
+  const peer = { path: 'direct', bytesSent: 0, bytesReceived: 0, bytesPerSecond: 0 } as const;
+  const other = 'B'.repeat(22) as ParticipantId;
+  const peers = [
+    { ...peer, id: other },
+    { ...peer, id: 'server' },
+  ] as const;
+  expect(connectedParticipants({ ...snapshot(waiting), peers })).toBe(1);
 });
 
 it('names nodes from where this device stands', () => {

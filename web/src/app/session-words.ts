@@ -1,5 +1,5 @@
-import type { Path } from '../../../shared/transport/port.ts';
 import { SERVER } from '../../../shared/identity/index.ts';
+import type { Path } from '../../../shared/transport/port.ts';
 import type { SessionPhase, SessionSnapshot } from '../session/snapshot.ts';
 import { counted, formatLoss, formatPercent } from './format.ts';
 
@@ -108,6 +108,11 @@ export function metricsOf({ records }: SessionSnapshot): RoundMetrics[] {
           },
         ],
   );
+}
+
+/** Other participants that this device is connected to; the server is none. */
+export function connectedParticipants({ peers }: SessionSnapshot): number {
+  return peers.filter(({ id }) => id !== SERVER).length;
 }
 
 export const PATH_WORDS: { readonly [P in Path]: string } = {

@@ -14,7 +14,9 @@ export function startApp(services: Services): void {
   const shell = document.querySelector<AppShell>('mm-app')!;
   shell.services = services;
   services.session.restored.catch((error: unknown) =>
-    showToast(shell, { text: `The session could not go on after the reload. ${toErrorRecord(error).message}` }),
+    showToast(shell, {
+      text: `The session could not go on after the reload. ${toErrorRecord(error).message}`,
+    }),
   );
   watchForUpdates((reload) => shell.offerUpdate(reload));
 }

@@ -45,7 +45,12 @@ const VIEWS: { readonly [V in Route['view']]: View } = {
   },
 };
 
-const NAVIGATION: readonly { path: string; label: string; icon: IconName; views: readonly Route['view'][] }[] = [
+const NAVIGATION: readonly {
+  path: string;
+  label: string;
+  icon: IconName;
+  views: readonly Route['view'][];
+}[] = [
   { path: '/', label: 'Federations', icon: 'flock', views: ['federations', 'federation', 'model'] },
   { path: '/data', label: 'My data', icon: 'data', views: ['data'] },
   { path: '/settings', label: 'Settings', icon: 'settings', views: ['settings'] },
@@ -191,7 +196,9 @@ export class AppShell extends LitElement {
     const busy = this.session !== undefined && isActive(this.session.phase);
     return html`<div class="app-banner is-update" role="status" data-testid="update">
       <p><strong>A new version is ready.</strong> ${
-        busy ? 'Reloading interrupts this session for a moment; it resumes by itself afterwards.' : 'Reload to use it.'
+        busy
+          ? 'Reloading interrupts this session for a moment; it resumes by itself afterwards.'
+          : 'Reload to use it.'
       }</p>
       <button @click=${reload}>Reload</button>
       <button @click=${() => {

@@ -18,7 +18,7 @@ export class DatasetCard extends LitElement {
   static override styles = [
     shared,
     css`
-      .card { display: grid; gap: var(--space-2); }
+      .card { display: grid; grid-template-columns: minmax(0, 1fr); gap: var(--space-2); }
       .head { display: flex; align-items: flex-start; justify-content: space-between; gap: var(--space-3); }
       .head h3 { overflow-wrap: anywhere; }
       .skeleton { height: 5rem; }
@@ -42,7 +42,8 @@ export class DatasetCard extends LitElement {
 
   #inside() {
     const { state } = this.#summary;
-    if (state.status === 'ready') return html`<mm-dataset-summary .summary=${state.value}></mm-dataset-summary>`;
+    if (state.status === 'ready')
+      return html`<mm-dataset-summary .summary=${state.value}></mm-dataset-summary>`;
     if (state.status === 'failed')
       return html`<mm-error-note .error=${state.error} retry-label="Try again" @retry=${() => this.#summary.reload()}></mm-error-note>`;
     return html`<div class="skeleton" aria-hidden="true"></div>`;

@@ -27,7 +27,8 @@ export class DatasetSummaryView extends LitElement {
           ? nothing
           : html`<div class="stack-tight"><h3>First examples</h3>
               <ul class="images" role="list">${images.map(
-                (image) => html`<li><canvas role="img" aria-label="Example labelled ${image.label}" width=${image.width} height=${image.height}></canvas>${image.label}</li>`,
+                (image) =>
+                  html`<li><canvas role="img" aria-label="Example labelled ${image.label}" width=${image.width} height=${image.height}></canvas>${image.label}</li>`,
               )}</ul></div>`
       }
       ${
@@ -46,7 +47,9 @@ export class DatasetSummaryView extends LitElement {
               <div class="table-scroll" tabindex="0" role="region" aria-label="Columns"><table>
                 <thead><tr><th scope="col">Column</th><th scope="col">Type</th><th scope="col">Values</th><th scope="col" class="number">Missing</th></tr></thead>
                 <tbody>${columns.map(
-                  (column) => html`<tr><th scope="row">${column.name}</th><td>${column.type === 'number' ? 'Number' : 'Category'}</td>
+                  (
+                    column,
+                  ) => html`<tr><th scope="row">${column.name}</th><td>${column.type === 'number' ? 'Number' : 'Category'}</td>
                     <td>${valuesOf(column)}</td><td class="number">${formatCount(column.missing)}</td></tr>`,
                 )}</tbody>
               </table></div></div>`

@@ -38,12 +38,20 @@ export class FormInput extends LitElement {
     const { schema } = this;
     if (schema.kind === 'records') {
       const text = this.renderRoot.querySelector('textarea')!.value;
-      return { kind: 'records', features: text.split(/[\s,;[\]]+/).filter((part) => part !== '').map(Number) };
+      return {
+        kind: 'records',
+        features: text
+          .split(/[\s,;[\]]+/)
+          .filter((part) => part !== '')
+          .map(Number),
+      };
     }
     const controls = this.renderRoot.querySelectorAll<HTMLInputElement | HTMLSelectElement>('[data-column]');
     return {
       kind: 'tabular',
-      cells: Object.fromEntries([...controls].map((control, index) => [schema.columns[index]!.name, control.value])),
+      cells: Object.fromEntries(
+        [...controls].map((control, index) => [schema.columns[index]!.name, control.value]),
+      ),
     };
   }
 }

@@ -40,7 +40,7 @@ export function icon(name: IconName): TemplateResult {
 }
 
 /** Seeds of a sunflower, thicker on one side: many small ones, one turning shape. */
-export function markDots(): SVGTemplateResult[] {
+function markDots(): SVGTemplateResult[] {
   const golden = Math.PI * (3 - Math.sqrt(5));
   return Array.from({ length: 44 }, (_, n) => {
     const radius = 1.72 * Math.sqrt(n + 1);
@@ -54,6 +54,8 @@ export function markDots(): SVGTemplateResult[] {
   });
 }
 
+const MARK_DOTS = markDots();
+
 export function mark(): TemplateResult {
-  return html`<svg aria-hidden="true" viewBox="-0.5 -0.5 25 25" fill="currentColor">${markDots()}</svg>`;
+  return html`<svg aria-hidden="true" viewBox="-0.5 -0.5 25 25" fill="currentColor">${MARK_DOTS}</svg>`;
 }

@@ -13,7 +13,11 @@ const MAX_SIDE = 1024;
 
 /** An image for the model: drawn (for digits), chosen or dropped. Fires `input-ready` with the pixels, or null. */
 export class ImageInput extends LitElement {
-  static override properties = { schema: { attribute: false }, error: { state: true }, over: { state: true } };
+  static override properties = {
+    schema: { attribute: false },
+    error: { state: true },
+    over: { state: true },
+  };
   declare schema: ImageSchema;
   declare error: ErrorRecord | undefined;
   declare over: boolean;
@@ -76,7 +80,11 @@ export class ImageInput extends LitElement {
       const { schema } = this;
       const pixels = encodeImage(await decode(file), schema);
       const digits = schema.sample === 'digits';
-      const image = { width: schema.width, height: schema.height, pixels: digits ? lightOnDark(pixels) : pixels };
+      const image = {
+        width: schema.width,
+        height: schema.height,
+        pixels: digits ? lightOnDark(pixels) : pixels,
+      };
       this.#ready(digits ? centreDrawing(image, schema.width, schema.height)?.pixels : pixels);
     } catch (error) {
       console.warn('The image was refused.', error);

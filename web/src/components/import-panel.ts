@@ -11,7 +11,11 @@ import type { DataService, DatasetInfo, ImportDraft, Progress } from '../app/ser
 import { shared } from '../styles/shared.ts';
 import { icon } from './icons.ts';
 
-const ACCEPTED = { image: 'image/*', tabular: '.csv,.tsv,.txt,.json,.jsonl,.ndjson', records: '.json,.jsonl,.ndjson' };
+const ACCEPTED = {
+  image: 'image/*',
+  tabular: '.csv,.tsv,.txt,.json,.jsonl,.ndjson',
+  records: '.json,.jsonl,.ndjson',
+};
 
 /** Files → read and checked against a federation → looked at → kept. Fires `imported` with the dataset. */
 export class ImportPanel extends LitElement {
@@ -197,7 +201,10 @@ export class ImportPanel extends LitElement {
       if (signal.aborted) await draft.discard();
       else {
         this.draft = draft;
-        announce(this, `${counted(draft.examples, 'example')} read, ${counted(draft.issueCount, 'problem')}.`);
+        announce(
+          this,
+          `${counted(draft.examples, 'example')} read, ${counted(draft.issueCount, 'problem')}.`,
+        );
       }
     } catch (error) {
       if (!signal.aborted && !hasCode(error, 'aborted')) this.error = toErrorRecord(error);

@@ -18,7 +18,8 @@ export class IssuesTable extends LitElement {
         <caption class="small soft">${total > issues.length ? `The first ${issues.length} of ${total}.` : 'All of them.'}</caption>
         <thead><tr><th scope="col" class="number">Row</th><th scope="col">Column</th><th scope="col">Problem</th></tr></thead>
         <tbody>${issues.map(
-          ({ row, column, message }) => html`<tr><td class="number">${row ?? '–'}</td><td>${column ?? '–'}</td><td>${message}</td></tr>`,
+          ({ row, column, message }) =>
+            html`<tr><td class="number">${row ?? '–'}</td><td>${column ?? '–'}</td><td>${message}</td></tr>`,
         )}</tbody>
       </table></div>
     </div>`;

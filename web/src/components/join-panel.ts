@@ -87,7 +87,9 @@ export class JoinPanel extends LitElement {
     const datasets = this.#datasets.value ?? [];
     const remembered = this.services.consents.of(this.federation.id)?.datasetId;
     return (
-      datasets.find(({ id }) => id === this.chosen) ?? datasets.find(({ id }) => id === remembered) ?? datasets[0]
+      datasets.find(({ id }) => id === this.chosen) ??
+      datasets.find(({ id }) => id === remembered) ??
+      datasets[0]
     );
   }
 
@@ -112,7 +114,8 @@ export class JoinPanel extends LitElement {
     if (state.status === 'failed')
       return html`<mm-error-note .error=${state.error} retry-label="Try again" @retry=${() => this.#datasets.reload()}></mm-error-note>`;
     const datasets = state.value;
-    if (datasets.length === 0) return html`<p class="soft">Nothing on this device fits this federation yet.</p>${this.#add()}`;
+    if (datasets.length === 0)
+      return html`<p class="soft">Nothing on this device fits this federation yet.</p>${this.#add()}`;
     return html`
       <fieldset class="stack-tight">
         <legend class="visually-hidden">Data on this device that fits</legend>
@@ -174,7 +177,11 @@ export class JoinPanel extends LitElement {
     const selected = this.#selected;
     const agreed = this.agreed || this.#consented;
     const missing =
-      selected === undefined ? 'Choose data first.' : agreed ? undefined : 'Agree to what leaves this device first.';
+      selected === undefined
+        ? 'Choose data first.'
+        : agreed
+          ? undefined
+          : 'Agree to what leaves this device first.';
     return html`
       <p id="join-hint" class="soft">${missing ?? `Trains on “${selected!.name}” while this page is open. Pause or leave at any time.`}</p>
       <button class="primary large wide" ?disabled=${this.busy || missing !== undefined} aria-describedby="join-hint" @click=${this.#start} data-testid="join">

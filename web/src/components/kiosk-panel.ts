@@ -6,11 +6,11 @@ import './round-dial.ts';
 import { type ErrorRecord, toErrorRecord } from '../../../shared/errors/index.ts';
 import type { Federation } from '../../../shared/federation/index.ts';
 import { autoJoin } from '../app/auto-join.ts';
-import { isInSession } from '../app/lazy-session.ts';
 import { counted, formatPercent, shortHash } from '../app/format.ts';
+import { isInSession } from '../app/lazy-session.ts';
 import type { FederationQuery } from '../app/router.ts';
 import type { Services } from '../app/services.ts';
-import { isActive, metricsOf, phaseWords } from '../app/session-words.ts';
+import { connectedParticipants, isActive, metricsOf, phaseWords } from '../app/session-words.ts';
 import { SnapshotController } from '../app/snapshot-controller.ts';
 import { ScreenWakeLock } from '../app/wake-lock.ts';
 import { shared } from '../styles/shared.ts';
@@ -31,9 +31,13 @@ export class KioskPanel extends LitElement {
   declare query: FederationQuery;
   declare error: ErrorRecord | undefined;
 
-  readonly #snapshot = new SnapshotController(this, () => this.services.session, (before, now) => {
-    if (before !== undefined && isActive(before.phase) && now?.phase.name === 'failed') this.#retryLater();
-  });
+  readonly #snapshot = new SnapshotController(
+    this,
+    () => this.services.session,
+    (before, now) => {
+      if (before !== undefined && isActive(before.phase) && now?.phase.name === 'failed') this.#retryLater();
+    },
+  );
   readonly #wakeLock = new ScreenWakeLock();
   #stop = new AbortController();
   #retry: ReturnType<typeof setTimeout> | undefined;
@@ -94,7 +98,7 @@ export class KioskPanel extends LitElement {
         <div class="stack">
           <p class="accuracy" data-testid="accuracy" data-value=${accuracy ?? nothing}><span class="visually-hidden">Accuracy </span>${accuracy === undefined ? '–' : formatPercent(accuracy)}</p>
           <p class="phase" data-testid="phase" data-phase=${snapshot?.phase.name ?? 'connecting'}>${words.title}</p>
-          <p class="facts soft">${counted(snapshot?.peers.length ?? 0, 'participant')} connected${
+          <p class="facts soft">${counted(snapshot === undefined ? 0 : connectedParticipants(snapshot), 'other participant')} connected${
             snapshot?.model === undefined
               ? nothing
               : html`, model version ${snapshot.model.version} <span class="mono" data-testid="model-hash" data-hash=${snapshot.model.hash}>${shortHash(snapshot.model.hash)}</span>`

@@ -103,7 +103,12 @@ export class MetricChart extends LitElement {
           y: { range: (_chart, _min, max) => [...(this.span ?? [0, (max ?? 1) * 1.08])] as [number, number] },
         },
         axes: [
-          { ...axis, size: 30, grid: { show: false }, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000] },
+          {
+            ...axis,
+            size: 30,
+            grid: { show: false },
+            incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000],
+          },
           { ...axis, size: 54, values: (_chart, values) => values.map((value) => this.format(value)) },
         ],
         series: [

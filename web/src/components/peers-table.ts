@@ -19,7 +19,6 @@ export class PeersTable extends LitElement {
       .direct::before { background: var(--accent); }
       .server::before { border-color: var(--shared); background: var(--shared); }
       .paces { color: var(--shared); font-weight: 600; }
-      td.number, th.number { white-space: nowrap; }
     `,
   ];
 

@@ -17,8 +17,8 @@ export class PredictionBars extends LitElement {
     shared,
     css`
       .answer { font-size: 2.5rem; font-weight: 700; letter-spacing: -0.03em; line-height: 1.1; color: var(--shared); overflow-wrap: anywhere; }
-      ol { display: grid; gap: var(--space-2); list-style: none; }
-      li { display: grid; grid-template-columns: minmax(2rem, auto) minmax(0, 1fr) 4.5rem; align-items: center; gap: var(--space-3); }
+      ol { display: grid; grid-template-columns: auto minmax(0, 1fr) auto; gap: var(--space-2) var(--space-3); }
+      li { display: grid; grid-template-columns: subgrid; grid-column: 1 / -1; align-items: center; }
       li > :last-child { text-align: right; }
       progress { height: 14px; }
       progress::-webkit-progress-value { background: var(--shared); }
@@ -35,11 +35,13 @@ export class PredictionBars extends LitElement {
       .sort((a, b) => b.probability - a.probability);
     const best = ranked[0]!;
     // Few labels stay where they are, so that the eye can follow them; many are ranked.
-    const shown = ranked.length <= SHOWN ? [...ranked].sort((a, b) => a.index - b.index) : ranked.slice(0, SHOWN);
+    const shown =
+      ranked.length <= SHOWN ? [...ranked].sort((a, b) => a.index - b.index) : ranked.slice(0, SHOWN);
     return html`<div class="stack">
       <p role="status"><span class="answer" data-testid="prediction">${best.label}</span> <span class="soft number">${formatPercent(best.probability)}</span></p>
       <ol role="list" aria-label="Probability of each label">${shown.map(
-        ({ label, probability }) => html`<li><span>${label}</span><progress aria-label=${label} max="1" .value=${probability}></progress><span class="number">${formatPercent(probability)}</span></li>`,
+        ({ label, probability }) =>
+          html`<li><span>${label}</span><progress aria-label=${label} max="1" .value=${probability}></progress><span class="number">${formatPercent(probability)}</span></li>`,
       )}</ol>
       ${ranked.length > SHOWN ? html`<p class="small soft">The ${SHOWN} most likely of ${ranked.length}.</p>` : nothing}
     </div>`;

@@ -27,7 +27,6 @@ export class RoundDial extends LitElement {
     :host { display: block; }
     svg { display: block; width: 100%; }
     .track { stroke: var(--sunken); }
-    .fill { transition: stroke-dasharray 200ms linear; }
     .train { stroke: var(--accent); }
     .exchange { stroke: var(--shared); }
     .apply { stroke: var(--good); }
@@ -38,11 +37,8 @@ export class RoundDial extends LitElement {
     .relay { fill: var(--surface); stroke: var(--accent); stroke-width: 2; }
     .server { fill: var(--shared); }
     .busy { transform-origin: 100px 100px; }
-    @media (prefers-reduced-motion: no-preference) {
-      .busy { animation: turn 2.4s linear infinite; }
-      .birds { transform-origin: 100px 100px; animation: turn 90s linear infinite; }
-    }
-    @media (prefers-reduced-motion: reduce) { .fill { transition: none; } }
+    /* Only while connecting: what moves all the time is painted 60 times a second for as long as a run takes. */
+    @media (prefers-reduced-motion: no-preference) { .busy { animation: turn 2.4s linear infinite; } }
     @keyframes turn { to { transform: rotate(360deg); } }
   `;
 
@@ -58,7 +54,7 @@ export class RoundDial extends LitElement {
           ? svg`<g class="busy">${arc('fill train', 0, 12, 'busy')}</g>`
           : nothing
       }
-      <g class="birds">${this.#birds()}</g>
+      <g>${this.#birds()}</g>
       <text class="caption" x="100" y="76" text-anchor="middle">Round</text>
       <text class="round" x="100" y="116" text-anchor="middle">${round === 0 ? '–' : round}</text>
       <text class="caption" x="100" y="138" text-anchor="middle">${this.#caption(phase)}</text>

@@ -1,18 +1,18 @@
 import { html, LitElement, nothing } from 'lit';
+import type { RoundRecord } from '../../../shared/wire/index.ts';
 import { formatDuration, formatLoss, formatPercent, shortHash } from '../app/format.ts';
-import type { SessionSnapshot } from '../session/snapshot.ts';
 import { shared } from '../styles/shared.ts';
 
 const SHOWN = 50;
 
 /** Every number of the charts, newest first: for reading, and for those who do not see charts. */
 export class RoundsTable extends LitElement {
-  static override properties = { snapshot: { attribute: false } };
-  declare snapshot: SessionSnapshot;
+  static override properties = { records: { attribute: false } };
+  declare records: readonly RoundRecord[];
   static override styles = [shared];
 
   override render() {
-    const { records } = this.snapshot;
+    const { records } = this;
     const newest = records.slice(-SHOWN).reverse();
     return html`<div class="table-scroll" tabindex="0" role="region" aria-label="Rounds"><table data-testid="rounds">
       <caption class="small soft">${records.length > SHOWN ? `The newest ${SHOWN} of ${records.length} rounds.` : 'Newest first.'}</caption>

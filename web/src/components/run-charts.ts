@@ -11,8 +11,9 @@ const PERCENT = (value: number): string => `${Math.round(value * 100)} %`;
 
 /** Accuracy and loss over the rounds, and the same as a table. */
 export class RunCharts extends LitElement {
-  static override properties = { snapshot: { attribute: false } };
+  static override properties = { snapshot: { attribute: false }, tableShown: { state: true } };
   declare snapshot: SessionSnapshot;
+  declare tableShown: boolean;
   #metrics: readonly RoundMetrics[] = [];
   #accuracy: readonly ChartPoint[] = [];
   #loss: readonly ChartPoint[] = [];
@@ -20,18 +21,16 @@ export class RunCharts extends LitElement {
   static override styles = [
     shared,
     css`
-      .card { display: grid; gap: var(--space-4); }
+      .card { display: grid; grid-template-columns: minmax(0, 1fr); gap: var(--space-4); }
       h3 { display: flex; align-items: baseline; justify-content: space-between; gap: var(--space-3); margin-bottom: var(--space-2); }
       h3 span { color: var(--shared); font-variant-numeric: tabular-nums; }
       .empty { display: grid; place-items: center; min-height: 9rem; text-align: center; }
     `,
   ];
 
-  /** Snapshots come several times a second, rounds do not: the charts are drawn for new rounds only. */
+  /** Snapshots come several times a second, records do not: the charts are drawn for new ones only. */
   override willUpdate(changed: PropertyValues<this>): void {
-    const before = changed.get('snapshot')?.records;
-    const { records } = this.snapshot;
-    if (before !== undefined && before.length === records.length && before.at(-1)?.hash === records.at(-1)?.hash) return;
+    if (changed.get('snapshot')?.records === this.snapshot.records) return;
     this.#metrics = metricsOf(this.snapshot);
     this.#accuracy = this.#metrics.map(({ round, accuracy }) => ({ round, value: accuracy }));
     this.#loss = this.#metrics.map(({ round, loss }) => ({ round, value: loss }));
@@ -53,10 +52,14 @@ export class RunCharts extends LitElement {
       ${
         this.snapshot.records.length === 0
           ? nothing
-          : html`<details><summary>All rounds as a table</summary><mm-rounds-table .snapshot=${this.snapshot}></mm-rounds-table></details>`
+          : html`<details @toggle=${this.#toggled}><summary>All rounds as a table</summary>${this.tableShown ? html`<mm-rounds-table .records=${this.snapshot.records}></mm-rounds-table>` : nothing}</details>`
       }
     </section>`;
   }
+
+  #toggled = (event: Event): void => {
+    this.tableShown = (event.target as HTMLDetailsElement).open;
+  };
 
   #words(name: string, format: (value: number) => string, key: 'accuracy' | 'loss'): string {
     const [first, last] = [this.#metrics[0]!, this.#metrics.at(-1)!];

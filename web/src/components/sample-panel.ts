@@ -6,7 +6,6 @@ import type { Federation } from '../../../shared/federation/index.ts';
 import type { DataService, DatasetInfo, Progress } from '../app/services.ts';
 import { shared } from '../styles/shared.ts';
 
-
 /** Public sample data for those who want to look before they bring their own. Fires `imported`. */
 export class SamplePanel extends LitElement {
   static override properties = {
@@ -57,7 +56,8 @@ export class SamplePanel extends LitElement {
 
   #import = async (event: Event): Promise<void> => {
     event.preventDefault();
-    const field = (id: string) => this.renderRoot.querySelector<HTMLInputElement | HTMLSelectElement>(`#${id}`)!.value;
+    const field = (id: string) =>
+      this.renderRoot.querySelector<HTMLInputElement | HTMLSelectElement>(`#${id}`)!.value;
     const part = field('part');
     const examples = Number(field('examples'));
     const split = field('split') === 'label' ? 'label' : 'iid';

@@ -5,7 +5,15 @@ import { type ErrorRecord, toErrorRecord } from '../../../shared/errors/index.ts
 import { showToast } from '../app/events.ts';
 import { formatBytes, formatCount, formatLoss, formatPercent, shortHash } from '../app/format.ts';
 import type { SessionService } from '../app/services.ts';
-import { currentRound, isActive, metricsOf, nodeWords, phaseProgress, phaseWords } from '../app/session-words.ts';
+import {
+  connectedParticipants,
+  currentRound,
+  isActive,
+  metricsOf,
+  nodeWords,
+  phaseProgress,
+  phaseWords,
+} from '../app/session-words.ts';
 import type { SessionSnapshot } from '../session/snapshot.ts';
 import { shared } from '../styles/shared.ts';
 import { icon } from './icons.ts';
@@ -26,7 +34,7 @@ export class SessionPanel extends LitElement {
   static override styles = [
     shared,
     css`
-      .card { display: grid; gap: var(--space-5); }
+      .card { display: grid; grid-template-columns: minmax(0, 1fr); gap: var(--space-5); }
       .now { display: grid; grid-template-columns: 7.5rem minmax(0, 1fr); align-items: center; gap: var(--space-4); }
       .words { display: grid; gap: var(--space-2); }
       .words h2 { font-size: 1.25rem; }
@@ -81,13 +89,13 @@ export class SessionPanel extends LitElement {
   #figures() {
     const { snapshot } = this;
     const metrics = metricsOf(snapshot).at(-1);
-    const { model, backend, examplesPerSecond, bytesSent, bytesReceived, coordinator, peers } = snapshot;
+    const { model, backend, examplesPerSecond, bytesSent, bytesReceived, coordinator } = snapshot;
     return html`<dl class="figures">
       <div class="key"><dt>Accuracy</dt><dd data-testid="accuracy" data-value=${metrics?.accuracy ?? nothing}>${metrics === undefined ? '–' : formatPercent(metrics.accuracy)}</dd></div>
       <div class="key"><dt>Loss</dt><dd data-testid="loss" data-value=${metrics?.loss ?? nothing}>${metrics === undefined ? '–' : formatLoss(metrics.loss)}</dd></div>
       <div><dt>Round</dt><dd data-testid="round">${currentRound(snapshot)}</dd></div>
       <div><dt>Model</dt><dd data-testid="model-hash" data-hash=${model?.hash ?? nothing} data-version=${model?.version ?? nothing}>${model === undefined ? '–' : html`v${model.version} <span class="mono">${shortHash(model.hash)}</span>`}</dd></div>
-      <div><dt>Connected</dt><dd data-testid="peer-count">${formatCount(peers.length)}</dd></div>
+      <div><dt>Others connected</dt><dd data-testid="peer-count">${formatCount(connectedParticipants(snapshot))}</dd></div>
       <div><dt>Rounds paced by</dt><dd class="long" data-testid="coordinator">${coordinator === undefined ? 'not known yet' : nodeWords(coordinator, snapshot.self)}</dd></div>
       <div><dt>Trains on</dt><dd class="long" data-testid="backend">${backend === undefined ? 'not chosen yet' : backendWords(backend)}</dd></div>
       <div><dt>Examples per second</dt><dd data-testid="speed">${examplesPerSecond === undefined ? '–' : formatCount(examplesPerSecond)}</dd></div>

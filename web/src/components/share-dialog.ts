@@ -38,7 +38,11 @@ export class ShareDialog extends LitElement {
           <input id="link" type="text" readonly .value=${this.url} @focus=${(event: Event) => (event.target as HTMLInputElement).select()} data-testid="share-link" />
         </div>
         <p class="small" role="status">${
-          this.copied ? 'Copied.' : this.failed ? 'The browser did not allow copying: select the link and copy it.' : ''
+          this.copied
+            ? 'Copied.'
+            : this.failed
+              ? 'The browser did not allow copying: select the link and copy it.'
+              : ''
         }</p>
         <div class="row">
           <button type="button" class="primary" @click=${this.#copy}>${icon('copy')} Copy link</button>
@@ -75,9 +79,7 @@ export class ShareDialog extends LitElement {
 /** Always dark on light, whatever the theme: scanners need it so. */
 function qrCode(text: string) {
   const modules = encodeQr(text, 'raw', { ecc: 'medium', border: QUIET_ZONE });
-  const dark = modules
-    .flatMap((cells, y) => cells.map((on, x) => (on ? `M${x} ${y}h1v1h-1z` : '')))
-    .join('');
+  const dark = modules.flatMap((cells, y) => cells.map((on, x) => (on ? `M${x} ${y}h1v1h-1z` : ''))).join('');
   return html`<svg role="img" aria-label="QR code of the link" viewBox="0 0 ${modules.length} ${modules.length}" shape-rendering="crispEdges">
     ${svg`<path fill="#14202b" d=${dark} />`}
   </svg>`;

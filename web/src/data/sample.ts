@@ -2,6 +2,7 @@ import {
   classCounts,
   type Examples,
   exampleFormat,
+  MAX_REQUEST_DIGITS,
   readSampleShard,
   type SampleShard,
   sampleExamples,
@@ -27,6 +28,8 @@ export const digitsSchema: ImageSchema = {
 
 const BASE = '/api/sample/digits';
 const CACHE = 'murmuration/sample';
+/** Pixels and label. */
+const DIGIT_BYTES = 28 * 28 + 1;
 
 /**
  * Stores one shard of the handwritten digits as a dataset.
@@ -36,14 +39,30 @@ export async function importSampleDigits(sample: SampleImport, context: ReadCont
   const { examplesPerShard, split, seed, federationId } = sample;
   const shard = sample.shard ?? (await freeShard(sample));
   const { offset, count, labels } = sampleRequest({ shard, examplesPerShard, split, seed });
-  const query = `offset=${offset}&count=${count}${labels === undefined ? '' : `&labels=${labels.join(',')}`}`;
-  const images = await downloadDigits(`${BASE}/train?${query}`, context);
-  const { inputs, targets } = sampleExamples(images);
   const format = exampleFormat(digitsSchema);
-  const counts = classCounts(digitsSchema, targets);
+  const targets: number[] = [];
   return createDataset(format, async (writer) => {
-    await writer.writeShard({ count, inputs: new Blob([inputs]), targets: new Blob([targets]) });
+    for (let done = 0; done < count; done += MAX_REQUEST_DIGITS) {
+      const part = { offset: offset + done, count: Math.min(MAX_REQUEST_DIGITS, count - done), labels };
+      const examples = await downloadDigits(trainUrl(part), {
+        signal: context.signal,
+        report: (progress) =>
+          context.report({
+            ...progress,
+            totalBytes: count * DIGIT_BYTES,
+            rows: done,
+            doneBytes: Math.min(done * DIGIT_BYTES + progress.doneBytes, count * DIGIT_BYTES),
+          }),
+      });
+      await writer.writeShard({
+        count: examples.count,
+        inputs: new Blob([examples.inputs]),
+        targets: new Blob([examples.targets]),
+      });
+      targets.push(...examples.targets);
+    }
     throwIfAborted(context.signal);
+    const counts = classCounts(digitsSchema, targets);
     return writer.finish({
       name:
         labels === undefined
@@ -97,8 +116,20 @@ function ignoreDomException(error: unknown): undefined {
   return undefined;
 }
 
-async function downloadDigits(url: string, context: ReadContext): Promise<SampleShard> {
-  return checkDigits(readSampleShard(await download(url, context)));
+function trainUrl({
+  offset,
+  count,
+  labels,
+}: {
+  offset: number;
+  count: number;
+  labels: readonly number[] | undefined;
+}): string {
+  return `${BASE}/train?offset=${offset}&count=${count}${labels === undefined ? '' : `&labels=${labels.join(',')}`}`;
+}
+
+async function downloadDigits(url: string, context: ReadContext): Promise<Examples> {
+  return sampleExamples(checkDigits(readSampleShard(await download(url, context))));
 }
 
 function checkDigits(shard: SampleShard): SampleShard {

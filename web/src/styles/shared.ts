@@ -91,7 +91,7 @@ export const shared = css`
   th, td { padding: var(--space-2) var(--space-3) var(--space-2) 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
   thead th { color: var(--ink-soft); font-size: var(--text-small); font-weight: 600; white-space: nowrap; }
   tbody th { font-weight: 500; }
-  td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
+  td.number, th.number { white-space: nowrap; text-align: right; font-variant-numeric: tabular-nums; }
   th:last-child, td:last-child { padding-right: 0; }
   tbody tr:last-child > * { border-bottom: 0; }
 

@@ -13,7 +13,7 @@ import { shared } from '../styles/shared.ts';
 import { viewStyles } from './view-styles.ts';
 
 /** Everything on this device that can be trained on: look at it, add to it, remove it. */
-export class DataView extends LitElement {
+export class MyDataView extends LitElement {
   static override properties = {
     services: { attribute: false },
     federationId: { state: true },
@@ -57,7 +57,7 @@ export class DataView extends LitElement {
     return html`<div class="view">
       <header class="view-header">
         <h1 tabindex="-1">My data</h1>
-        <p class="lead">It lies in this browser, on this device. Nothing on this page is sent anywhere.</p>
+        <p class="lead">It lies in this browser, on this device, and is never sent.</p>
       </header>
       <mm-error-note .error=${this.error}></mm-error-note>
       <div class="columns">
@@ -76,13 +76,15 @@ export class DataView extends LitElement {
     if (state.value.length === 0)
       return html`<div class="card empty"><h3>No data yet</h3><p class="soft">Add a file or, where a federation offers it, sample data.</p></div>`;
     return html`<ul class="stack" role="list">${state.value.map(
-      (dataset) => html`<li><mm-dataset-card .data=${this.services.data} .info=${dataset} @remove=${() => this.#remove(dataset)}></mm-dataset-card></li>`,
+      (dataset) =>
+        html`<li><mm-dataset-card .data=${this.services.data} .info=${dataset} @remove=${() => this.#remove(dataset)}></mm-dataset-card></li>`,
     )}</ul>`;
   }
 
   #add() {
     const { state } = this.#federations;
-    if (state.status === 'loading') return html`<div role="status"><span class="visually-hidden">Loading federations…</span><div class="skeleton placeholder" aria-hidden="true"></div></div>`;
+    if (state.status === 'loading')
+      return html`<div role="status"><span class="visually-hidden">Loading federations…</span><div class="skeleton placeholder" aria-hidden="true"></div></div>`;
     if (state.status === 'failed')
       return html`<p class="soft">Data is checked against what a federation asks for, and none could be loaded.</p>
         <mm-error-note .error=${state.error} retry-label="Try again" @retry=${() => this.#federations.reload()}></mm-error-note>`;
@@ -135,4 +137,4 @@ export class DataView extends LitElement {
   }
 }
 
-customElements.define('mm-data-view', DataView);
+customElements.define('mm-data-view', MyDataView);

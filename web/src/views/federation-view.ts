@@ -36,8 +36,14 @@ export class FederationView extends LitElement {
   declare sharing: boolean;
   declare kioskLoaded: boolean;
 
-  readonly #federation = new Loader(this, (signal) => this.services.federations.get(this.federationId, signal));
-  readonly #snapshot = new SnapshotController(this, () => this.services.session, (before, now) => this.#changed(before, now));
+  readonly #federation = new Loader(this, (signal) =>
+    this.services.federations.get(this.federationId, signal),
+  );
+  readonly #snapshot = new SnapshotController(
+    this,
+    () => this.services.session,
+    (before, now) => this.#changed(before, now),
+  );
   readonly #wakeLock = new ScreenWakeLock();
 
   static override styles = [
@@ -81,7 +87,9 @@ export class FederationView extends LitElement {
     if (now?.federationId !== this.federationId) return;
     const words = changeWords(before, now);
     if (words !== undefined) announce(this, words);
-    this.#wakeLock.want(isActive(now.phase) && now.phase.name !== 'paused' && this.services.settings.current.keepAwake);
+    this.#wakeLock.want(
+      isActive(now.phase) && now.phase.name !== 'paused' && this.services.settings.current.keepAwake,
+    );
   }
 
   override render() {
@@ -107,7 +115,8 @@ export class FederationView extends LitElement {
 
   #page({ value: federation, from }: Cached<Federation>) {
     const current = this.#snapshot.current;
-    const own = current?.federationId === federation.id && current.phase.name !== 'idle' ? current : undefined;
+    const own =
+      current?.federationId === federation.id && current.phase.name !== 'idle' ? current : undefined;
     const active = own !== undefined && isActive(own.phase);
     return html`<div class="view">
       <header class="view-header">

@@ -1,4 +1,4 @@
-import { css, html, LitElement, nothing, type PropertyValues } from 'lit';
+import { css, html, LitElement, type PropertyValues } from 'lit';
 import '../components/error-note.ts';
 import '../components/form-input.ts';
 import '../components/image-input.ts';
@@ -99,8 +99,13 @@ export class ModelView extends LitElement {
           <h2 id="input-title">${schema.kind !== 'image' ? 'Fill in one example' : schema.sample === 'digits' ? 'Draw a digit' : 'Give it an image'}</h2>
           ${
             schema.kind === 'image'
-              ? html`<mm-image-input .schema=${schema} @input-ready=${({ detail }: CustomEvent<Uint8Array<ArrayBuffer> | null>) =>
-                  this.#predict(federation, detail === null ? undefined : { kind: 'image', pixels: detail })}></mm-image-input>`
+              ? html`<mm-image-input .schema=${schema} @input-ready=${({
+                  detail,
+                }: CustomEvent<Uint8Array<ArrayBuffer> | null>) =>
+                  this.#predict(
+                    federation,
+                    detail === null ? undefined : { kind: 'image', pixels: detail },
+                  )}></mm-image-input>`
               : html`<mm-form-input .schema=${schema} @input-ready=${({ detail }: CustomEvent<ModelInput>) => this.#predict(federation, detail)}></mm-form-input>`
           }
           <p class="small soft">Computed on this device. What you enter is not sent.</p>
@@ -124,16 +129,19 @@ export class ModelView extends LitElement {
   }
 
   #answer({ data }: Federation) {
-    const labels = data.kind === 'image' ? data.labels : data.target.type === 'class' ? data.target.labels : [];
+    const labels =
+      data.kind === 'image' ? data.labels : data.target.type === 'class' ? data.target.labels : [];
     if (this.prediction !== undefined)
       return html`<mm-prediction .prediction=${this.prediction} .labels=${labels} .name=${data.kind === 'image' ? '' : data.target.name}></mm-prediction>`;
-    if (this.busy === 'predicting') return html`<div class="stack-tight"><p role="status">Asking the model…</p><progress aria-label="Asking the model"></progress></div>`;
+    if (this.busy === 'predicting')
+      return html`<div class="stack-tight"><p role="status">Asking the model…</p><progress aria-label="Asking the model"></progress></div>`;
     return html`<p class="waiting soft">Its answer appears here.</p>`;
   }
 
   async #predict(federation: Federation, input: ModelInput | undefined): Promise<void> {
     this.#asked.abort();
-    const { signal } = (this.#asked = new AbortController());
+    this.#asked = new AbortController();
+    const { signal } = this.#asked;
     this.error = undefined;
     if (input === undefined) {
       this.prediction = undefined;

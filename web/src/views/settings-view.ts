@@ -34,7 +34,11 @@ export class SettingsView extends LitElement {
 
   readonly #device = new Loader<Device>(this, async () => {
     const { settings, ledger } = this.services;
-    const [id, storage, releases] = await Promise.all([settings.identityId(), settings.storage(), ledger.count()]);
+    const [id, storage, releases] = await Promise.all([
+      settings.identityId(),
+      settings.storage(),
+      ledger.count(),
+    ]);
     return { id, storage, releases };
   });
 
@@ -81,7 +85,11 @@ export class SettingsView extends LitElement {
       <header class="view-header"><h1 tabindex="-1">Settings</h1><p class="lead">They hold for this browser on this device.</p></header>
       <mm-error-note .error=${this.error}></mm-error-note>
       <section class="card section" aria-labelledby="look"><h2 id="look">Appearance</h2>
-        ${this.#segments('theme', 'Theme', [['system', 'System'], ['light', 'Light'], ['dark', 'Dark']])}</section>
+        ${this.#segments('theme', 'Theme', [
+          ['system', 'System'],
+          ['light', 'Light'],
+          ['dark', 'Dark'],
+        ])}</section>
       <section class="card section" aria-labelledby="work"><h2 id="work">Training on this device</h2>
         <div>
           ${this.#check('Train only while this page is visible', 'The session is paused while it is hidden, and goes on when you come back.', settings.trainWhen === 'visible', (on) => ({ trainWhen: on ? 'visible' : 'always' }), 'visible-only')}
@@ -107,12 +115,21 @@ export class SettingsView extends LitElement {
   #segments(key: 'theme', legend: string, choices: readonly (readonly [Theme, string])[]) {
     return html`<fieldset class="stack-tight"><legend class="label">${legend}</legend>
       <div class="segments">${choices.map(
-        ([value, label]) => html`<label><input type="radio" name=${key} value=${value} .checked=${this.settings[key] === value}
+        ([
+          value,
+          label,
+        ]) => html`<label><input type="radio" name=${key} value=${value} .checked=${this.settings[key] === value}
           @change=${() => this.#change({ [key]: value })} />${label}</label>`,
       )}</div></fieldset>`;
   }
 
-  #check(label: string, hint: string, checked: boolean, change: (on: boolean) => Partial<Settings>, testId: string) {
+  #check(
+    label: string,
+    hint: string,
+    checked: boolean,
+    change: (on: boolean) => Partial<Settings>,
+    testId: string,
+  ) {
     return html`<label class="choice"><input type="checkbox" .checked=${checked} data-testid=${testId}
       @change=${(event: Event) => this.#change(change((event.target as HTMLInputElement).checked))} />
       <span>${label}<br /><span class="small soft">${hint}</span></span></label>`;
@@ -120,7 +137,8 @@ export class SettingsView extends LitElement {
 
   #deviceFacts() {
     const { state } = this.#device;
-    if (state.status === 'loading') return html`<div class="skeleton placeholder" aria-hidden="true"></div><p class="visually-hidden" role="status">Loading…</p>`;
+    if (state.status === 'loading')
+      return html`<div class="skeleton placeholder" aria-hidden="true"></div><p class="visually-hidden" role="status">Loading…</p>`;
     if (state.status === 'failed')
       return html`<mm-error-note .error=${state.error} retry-label="Try again" @retry=${() => this.#device.reload()}></mm-error-note>`;
     const { id, storage, releases } = state.value;

@@ -26,9 +26,33 @@ const FEDERATIONS = [digits, penguins, heating];
 const ADDED_MS = Date.UTC(2026, 10, 20, 14, 5);
 
 const DATASETS: readonly DatasetInfo[] = [
-  { id: 'd1', name: 'Digits, part 8', examples: 1000, bytes: 785_000, createdAtMs: ADDED_MS, shape: 'Images, 28 × 28, grey', sample: true },
-  { id: 'd2', name: 'Class 3b, scanned', examples: 214, bytes: 168_000, createdAtMs: ADDED_MS, shape: 'Images, 28 × 28, grey', sample: false },
-  { id: 'd3', name: 'penguins-biscoe.csv', examples: 163, bytes: 6_900, createdAtMs: ADDED_MS, shape: 'Table with 6 columns', sample: false },
+  {
+    id: 'd1',
+    name: 'Digits, part 8',
+    examples: 1000,
+    bytes: 785_000,
+    createdAtMs: ADDED_MS,
+    shape: 'Images, 28 × 28, grey',
+    sample: true,
+  },
+  {
+    id: 'd2',
+    name: 'Class 3b, scanned',
+    examples: 214,
+    bytes: 168_000,
+    createdAtMs: ADDED_MS,
+    shape: 'Images, 28 × 28, grey',
+    sample: false,
+  },
+  {
+    id: 'd3',
+    name: 'penguins-biscoe.csv',
+    examples: 163,
+    bytes: 6_900,
+    createdAtMs: ADDED_MS,
+    shape: 'Table with 6 columns',
+    sample: false,
+  },
 ];
 
 const TABLE: DatasetSummary = {
@@ -36,7 +60,15 @@ const TABLE: DatasetSummary = {
     { name: 'Island', type: 'category', missing: 0, counts: [{ value: 'Biscoe', count: 163 }] },
     { name: 'Bill length (mm)', type: 'number', missing: 2, range: { min: 34.5, max: 59.6, mean: 45.27 } },
     { name: 'Body mass (g)', type: 'number', missing: 0, range: { min: 2850, max: 6300, mean: 4711 } },
-    { name: 'Sex', type: 'category', missing: 6, counts: [{ value: 'Male', count: 80 }, { value: 'Female', count: 77 }] },
+    {
+      name: 'Sex',
+      type: 'category',
+      missing: 6,
+      counts: [
+        { value: 'Male', count: 80 },
+        { value: 'Female', count: 77 },
+      ],
+    },
   ],
   preview: {
     columns: ['Island', 'Bill length (mm)', 'Body mass (g)', 'Sex', 'Species'],
@@ -66,8 +98,17 @@ const DRAFT: ImportDraft = {
   summary: TABLE,
   issues: [
     { row: 4, column: 'Bill length (mm)', message: 'The cell is missing. Expected a number from 30 to 60.' },
-    { row: 17, column: 'Body mass (g)', message: 'The number is out of range. Expected a number from 2500 to 6500; the file has “47000”.' },
-    { row: 31, column: 'Species', message: 'The label is not one that the federation knows. Expected one of the labels Adelie, Chinstrap, Gentoo; the file has “Emperor”.' },
+    {
+      row: 17,
+      column: 'Body mass (g)',
+      message: 'The number is out of range. Expected a number from 2500 to 6500; the file has “47000”.',
+    },
+    {
+      row: 31,
+      column: 'Species',
+      message:
+        'The label is not one that the federation knows. Expected one of the labels Adelie, Chinstrap, Gentoo; the file has “Emperor”.',
+    },
   ],
   issueCount: 8,
   columnsToMatch: undefined,
@@ -105,7 +146,8 @@ function snapshotOf(scenario: Scenario): SessionSnapshot | undefined {
           name: 'failed',
           error: {
             code: 'training.diverged',
-            message: 'The training diverged in round 4. Expected a finite loss, received NaN. Lower the learning rate of the federation.',
+            message:
+              'The training diverged in round 4. Expected a finite loss, received NaN. Lower the learning rate of the federation.',
           },
         },
         3,
@@ -144,7 +186,8 @@ export function fakeServices(scenario: Scenario): Services {
     federations: {
       list: () => answer({ value: empty ? [] : FEDERATIONS, from }),
       get: (id) => answer({ value: FEDERATIONS.find((federation) => federation.id === id)!, from }),
-      validate: async (text) => (await import('../../../../shared/federation/index.ts')).parseFederation(JSON.parse(text)),
+      validate: async (text) =>
+        (await import('../../../../shared/federation/index.ts')).parseFederation(JSON.parse(text)),
       create: async () => digits,
     },
     session: {
@@ -163,7 +206,9 @@ export function fakeServices(scenario: Scenario): Services {
     data: {
       list: () => answer(empty ? [] : DATASETS),
       compatible: ({ id }) =>
-        answer(empty ? [] : id === 'digits' ? DATASETS.slice(0, 2) : id === 'penguins' ? DATASETS.slice(2) : []),
+        answer(
+          empty ? [] : id === 'digits' ? DATASETS.slice(0, 2) : id === 'penguins' ? DATASETS.slice(2) : [],
+        ),
       summary: async (id) => (id === 'd3' ? TABLE : digitPictures()),
       read: async () => DRAFT,
       importSample: async () => DATASETS[0]!,
@@ -172,10 +217,18 @@ export function fakeServices(scenario: Scenario): Services {
       subscribe: () => () => undefined,
     },
     model: {
-      latest: () => answer(empty ? undefined : { version: 12, hash: 'c3a91f07'.padEnd(64, '0'), parameters: 101_770, from: 'device' as const }),
+      latest: () =>
+        answer(
+          empty
+            ? undefined
+            : { version: 12, hash: 'c3a91f07'.padEnd(64, '0'), parameters: 101_770, from: 'device' as const },
+        ),
       predict: async ({ id }) =>
         id === 'digits'
-          ? { kind: 'class', probabilities: [0.004, 0.001, 0.012, 0.021, 0.002, 0.006, 0.001, 0.931, 0.007, 0.015] }
+          ? {
+              kind: 'class',
+              probabilities: [0.004, 0.001, 0.012, 0.021, 0.002, 0.006, 0.001, 0.931, 0.007, 0.015],
+            }
           : id === 'penguins'
             ? { kind: 'class', probabilities: [0.08, 0.03, 0.89] }
             : { kind: 'value', value: 47.25 },

@@ -35,7 +35,11 @@ function record(round: number): RoundRecord {
 }
 
 /** A session in some phase, after some finished rounds. */
-export function snapshotAt(phase: SessionPhase, rounds: number, changes: Partial<SessionSnapshot> = {}): SessionSnapshot {
+export function snapshotAt(
+  phase: SessionPhase,
+  rounds: number,
+  changes: Partial<SessionSnapshot> = {},
+): SessionSnapshot {
   const paths = ['direct', 'direct', 'relay', 'direct', 'relay'] as const;
   return {
     federationId: 'digits',
@@ -62,7 +66,11 @@ export function snapshotAt(phase: SessionPhase, rounds: number, changes: Partial
     bytesReceived: 13_100_000,
     notices: [
       { atMs: START_MS + 4000, level: 'info', text: 'Joined the run at round 1.' },
-      { atMs: START_MS + 41_000, level: 'warning', text: 'Peer p0Lw7h is reached through the relay now: the direct path was lost.' },
+      {
+        atMs: START_MS + 41_000,
+        level: 'warning',
+        text: 'Peer p0Lw7h is reached through the relay now: the direct path was lost.',
+      },
       { atMs: START_MS + 99_000, level: 'info', text: 'Round 10 went on without peer b6GyVV, which left.' },
     ],
     ...changes,

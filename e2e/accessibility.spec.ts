@@ -1,0 +1,75 @@
+import AxeBuilder from '@axe-core/playwright';
+import type { Page } from '@playwright/test';
+import { defineFederation } from './harness/api.ts';
+import { quickFederation } from './harness/federations.ts';
+import { hasFinished, ROUNDS_MS } from './harness/one-model.ts';
+import { expect, test } from './harness/test.ts';
+
+/** What axe objects to, with the element: empty when nothing. */
+async function violations(page: Page): Promise<string[]> {
+  const results = await new AxeBuilder({ page }).analyze();
+  return results.violations.flatMap(({ id, nodes }) =>
+    nodes.map(({ target, failureSummary }) => `${id} at ${target.flat().join(' ')}: ${failureSummary}`),
+  );
+}
+
+for (const colorScheme of ['light', 'dark'] as const) {
+  test(`axe finds nothing wrong in any view (${colorScheme})`, async ({ server, join }) => {
+    await defineFederation(
+      server.url,
+      quickFederation('seen', { rounds: { maximum: 2 }, evaluation: 'sample' }),
+    );
+    const [first] = await Promise.all(
+      [0, 1].map((shard) => join({ federation: 'seen', shard, examples: 100 })),
+    );
+    const { page } = first!;
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+    const look = (view: string) =>
+      test.step(view, async () => expect.soft(await violations(page), view).toEqual([]));
+
+    await expect(page.getByTestId('phase')).toHaveAttribute('data-phase', /training|waiting/);
+    await look('a session under way');
+    await first!.until(hasFinished, ROUNDS_MS);
+    await expect(page.getByTestId('phase')).toHaveAttribute('data-phase', 'finished');
+    await look('a finished session');
+    await page.getByTestId('share').click();
+    await expect(page.getByRole('dialog')).toBeVisible();
+    await look('the share dialog');
+
+    await page.goto(`${server.url}/f/digits`);
+    await expect(page.getByTestId('join')).toBeVisible();
+    await look('a federation');
+
+    await page.goto(server.url);
+    await expect(page.getByTestId('federation').first()).toBeVisible();
+    await look('federations');
+    await page.getByTestId('open-document').click();
+    await page.getByTestId('document').fill('{"format": 1}');
+    await page.getByTestId('submit-document').click();
+    await expect(page.getByTestId('error')).toHaveAttribute('data-code', 'federation.invalid');
+    await look('a document with an error');
+
+    await page.goto(`${server.url}/data`);
+    await expect(page.getByTestId('dataset-card').first()).toBeVisible();
+    await look('data');
+
+    await page.goto(`${server.url}/model/seen`);
+    await expect(page.getByTestId('digit-pad')).toBeVisible();
+    await look('a model');
+    await page.goto(`${server.url}/model/digits-cnn`);
+    await expect(page.getByRole('heading', { name: 'No model yet' })).toBeVisible();
+    await look('no model yet');
+
+    await page.goto(`${server.url}/settings`);
+    await expect(page.getByTestId('identity')).toBeVisible();
+    await look('settings');
+
+    await page.goto(`${server.url}/f/digits?kiosk`);
+    await expect(page.getByTestId('kiosk-consent')).toBeVisible();
+    await look('the kiosk');
+
+    await page.goto(`${server.url}/nothing/here`);
+    await expect(page.getByRole('heading', { name: 'There is no page here' })).toBeVisible();
+    await look('page not found');
+  });
+}

@@ -1,0 +1,35 @@
+import type { Federation, FederationInput } from '../../shared/federation/index.ts';
+import type { RoundRecord } from '../../shared/wire/index.ts';
+
+/** The server's HTTP API, as a stranger sees it. */
+export async function defineFederation(serverUrl: string, document: FederationInput): Promise<Federation> {
+  const response = await fetch(`${serverUrl}/api/federations`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(document),
+  });
+  if (!response.ok) throw new Error(`The server refused the federation: ${await response.text()}`);
+  return (await response.json()) as Federation;
+}
+
+/** The rounds the server has on record, in order. */
+export async function roundsOf(serverUrl: string, run: string): Promise<readonly RoundRecord[]> {
+  return ((await getJson(`${serverUrl}/api/runs/${run}/rounds`)) as { rounds: RoundRecord[] }).rounds;
+}
+
+export interface ServerRun {
+  readonly id: string;
+  readonly status: string;
+  readonly round: number;
+  readonly model: { readonly version: number; readonly hash: string } | null;
+}
+
+export async function runOf(serverUrl: string, federation: string): Promise<ServerRun> {
+  return (await getJson(`${serverUrl}/api/federations/${federation}/run`)) as ServerRun;
+}
+
+async function getJson(url: string): Promise<unknown> {
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(`${url} answered ${response.status}: ${await response.text()}`);
+  return response.json();
+}

@@ -1,0 +1,147 @@
+import { describe, expect, test } from 'vitest';
+import { MurmurationError } from '../errors/index.ts';
+import { formatPath, parseFederation, sampleFederations } from './index.ts';
+
+const minimal = {
+  format: 'murmuration/federation',
+  formatVersion: 1,
+  id: 'irises',
+  name: 'Irises',
+  data: {
+    kind: 'tabular',
+    columns: [
+      { name: 'length', type: 'number', min: 0 },
+      { name: 'place', type: 'category', values: ['a', 'b'] },
+    ],
+    target: { name: 'species', type: 'class', labels: ['x', 'y'] },
+  },
+  model: { layers: [{ type: 'dense', units: 2 }], loss: 'softmaxCrossEntropy' },
+};
+
+/** The document with one value set, by the path that the error should name. */
+function withValue(path: string, value: unknown): unknown {
+  const document = structuredClone(minimal) as unknown as Record<string, unknown>;
+  const keys = path.replaceAll(/\[(\d+)\]/g, '.$1').split('.');
+  let at: Record<string, unknown> = document;
+  for (const key of keys.slice(0, -1)) {
+    at[key] ??= {};
+    at = at[key] as Record<string, unknown>;
+  }
+  at[keys.at(-1)!] = value;
+  return document;
+}
+function pathOf(document: unknown): string | undefined {
+  try {
+    parseFederation(document);
+  } catch (thrown) {
+    if (!(thrown instanceof MurmurationError)) throw thrown;
+    expect(thrown.code).toBe('federation.invalid');
+    return thrown.facts.path;
+  }
+  return undefined;
+}
+
+test('what is left out takes its default', () => {
+  const federation = parseFederation(minimal);
+  expect(federation).toMatchObject({
+    revision: 1,
+    training: { optimizer: { type: 'sgd', learningRate: 0.1, momentum: 0 }, batchSize: 32, epochs: 1 },
+    strategy: {
+      type: 'fedavg',
+      serverLearningRate: 1,
+      weighting: 'examples',
+      maxExamples: 10_000,
+      clipNorm: 20,
+    },
+    privacy: { trustModel: 'none', secureAggregation: 'none' },
+    cohort: { minParticipants: 2, groupSize: 16 },
+    rounds: { maximum: 100, checkpointEvery: 1 },
+    deadlines: { trainMs: 120_000, exchangeMs: 60_000, applyMs: 60_000 },
+    paths: ['direct', 'relay', 'server'],
+    evaluation: 'none',
+  });
+});
+
+test('a document that was read and written is the same document', () => {
+  for (const federation of [parseFederation(minimal), ...sampleFederations])
+    expect(parseFederation(JSON.parse(JSON.stringify(federation)))).toEqual(federation);
+});
+
+describe('F-01: the offending field is named by its path', () => {
+  test.each([
+    ['format', 'something else'],
+    ['formatVersion', 2],
+    ['id', 'Not An Id'],
+    ['id', 'x'.repeat(64)],
+    ['revision', 0],
+    ['name', ''],
+    ['description', 'x'.repeat(4001)],
+    ['data.kind', 'audio'],
+    ['data.columns', []],
+    ['data.columns[0].type', 'date'],
+    ['data.columns[0].scale', 0],
+    ['data.columns[1].values', ['only']],
+    ['data.columns[1].values[1]', ''],
+    ['data.target.labels', ['one']],
+    ['model.layers', []],
+    ['model.layers[0].units', 2.5],
+    ['model.layers[0].activation', 'swish'],
+    ['model.loss', 'hinge'],
+    ['training.batchSize', 0],
+    ['training.optimizer.learningRate', -1],
+    ['training.optimizer.momentum', 1],
+    ['strategy.type', 'krum'],
+    ['strategy.clipNorm', 0],
+    ['strategy.clipNorm', Number.POSITIVE_INFINITY],
+    ['strategy.maxExamples', 1e7],
+    ['privacy.trustModel', 'central'],
+    ['cohort.groupSize', 17],
+    ['rounds.targetAccuracy', 93],
+    ['deadlines.trainMs', 10],
+    ['paths', []],
+    ['paths', ['direct', 'direct']],
+    ['paths[1]', 'pigeon'],
+    ['evaluation', 'global'],
+  ])('%s = %j', (path, value) => {
+    const document = withValue(path, value) as { strategy?: { type?: string }; training?: unknown };
+    if (path.startsWith('strategy.') && path !== 'strategy.type') document.strategy!.type = 'fedavg';
+    if (path.startsWith('training.optimizer.'))
+      document.training = {
+        optimizer: {
+          type: 'sgd',
+          learningRate: 1,
+          ...(document.training as { optimizer: object }).optimizer,
+        },
+      };
+    if (path === 'paths[1]') Object.assign(document, { paths: ['direct', value] });
+    expect(pathOf(document)).toBe(path);
+  });
+
+  test.each([null, 5, 'text', []])('a document that is %j', (document) => {
+    expect(pathOf(document)).toBe('document');
+  });
+
+  test('several faults: the first is named, the others are listed', () => {
+    const document = { ...minimal, id: '', name: '' };
+    expect(() => parseFederation(document)).toThrow(/1 more: name/);
+  });
+});
+
+test.each([
+  ['document', { ...minimal, roundz: 5 }],
+  ['cohort', { ...minimal, cohort: { minParticipant: 3 } }],
+  ['strategy', { ...minimal, strategy: { type: 'fedavg', clipNrom: 1 } }],
+])('F-02: an unknown field in %s is refused', (path, document) => {
+  expect(pathOf(document)).toBe(path);
+});
+
+test('F-03: more than fit one group cannot be required', () => {
+  expect(pathOf({ ...minimal, cohort: { minParticipants: 5, groupSize: 4 } })).toBe('cohort.minParticipants');
+  expect(pathOf({ ...minimal, cohort: { minParticipants: 4, groupSize: 4 } })).toBeUndefined();
+});
+
+test('paths are written as a person would', () => {
+  expect(formatPath(['model', 'layers', 2, 'units'])).toBe('model.layers[2].units');
+  expect(formatPath([0, 'a'])).toBe('[0].a');
+  expect(formatPath([])).toBe('');
+});

@@ -1,0 +1,159 @@
+import { expect, test } from 'vitest';
+import { fixedPointOf } from '../compress/index.ts';
+import { parseFederation } from '../federation/index.ts';
+import { type NodeId, SERVER } from '../identity/index.ts';
+import { memoryStore } from '../testing/memory-store.ts';
+import {
+  ALICE,
+  BOB,
+  CAROL,
+  inviteOf,
+  LAYOUT,
+  modelOf,
+  planMessage,
+  RUN,
+} from '../testing/session-fixtures.ts';
+import { createVirtualClock } from '../testing/virtual-clock.ts';
+import type { Transport, TransportEvent } from '../transport/port.ts';
+import { decodeMessage, encodeMessage, type Message } from '../wire/index.ts';
+import { createNode } from './drive.ts';
+
+const federation = parseFederation({
+  format: 'murmuration/federation',
+  formatVersion: 1,
+  id: 'test',
+  name: 'Test',
+  data: { kind: 'records', features: 2, target: { name: 'label', type: 'class', labels: ['a', 'b'] } },
+  model: { layers: [{ type: 'dense', units: 2 }], loss: 'softmaxCrossEntropy' },
+});
+const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
+const welcome: Message = { type: 'welcome', run: RUN, term: 1, model: null, holders: [] };
+
+/** Alice's node, with everything that leaves it and everything it notes written down in order. */
+async function joined(appendLedger?: () => Promise<void>) {
+  const log: string[] = [];
+  const notices: (string | undefined)[] = [];
+  let listener: (event: TransportEvent) => void = () => undefined;
+  const transport: Transport = {
+    self: ALICE,
+    incarnation: 1,
+    async send(to, bytes) {
+      log.push(`${decodeMessage(bytes).type} to ${to === SERVER ? to : to.replaceAll('-', '')}`);
+      return { kind: 'delivered', path: 'direct' };
+    },
+    subscribe(next) {
+      listener = next;
+      return () => undefined;
+    },
+    peers: () => new Map(),
+    close: async () => undefined,
+  };
+  const store = memoryStore();
+  const node = createNode({
+    run: RUN,
+    federation,
+    layout: LAYOUT,
+    fixedPoint: fixedPointOf(federation),
+    transport,
+    store: {
+      ...store,
+      async appendLedger(entry) {
+        log.push('ledger begins');
+        await (appendLedger ?? settle)();
+        await store.appendLedger(entry);
+        log.push('ledger done');
+      },
+    },
+    clock: createVirtualClock(),
+    random: { kind: 'crypto', bytes: (length) => new Uint8Array(length) },
+    settleMs: 100,
+    participant: {
+      trainer: {
+        layout: LAYOUT,
+        initialModel: async () => modelOf(0),
+        train: async () => ({
+          update: { layoutHash: LAYOUT.hash, delta: new Float32Array(6).fill(0.5), examples: 3 },
+          loss: 1,
+        }),
+        evaluate: async () => ({ total: 0, correct: 0, lossSum: 0 }),
+      },
+      examples: 3,
+      dataset: 'data',
+      model: modelOf(0),
+      electionMs: 1000,
+    },
+    observer: { onNotice: ({ error }) => notices.push(error?.code) },
+  });
+  const hear = (from: NodeId, message: Message) =>
+    listener({ type: 'message', from, bytes: encodeMessage(message) });
+  listener({ type: 'peer-up', peer: SERVER, path: 'server', incarnation: 1 });
+  node.command('start');
+  hear(SERVER, welcome);
+  await settle();
+  return {
+    node,
+    log,
+    notices,
+    hear,
+    deliver: (bytes: Uint8Array<ArrayBuffer>) => listener({ type: 'message', from: BOB, bytes }),
+  };
+}
+
+test('U-06: the release is in the ledger before the first slice leaves the device', async () => {
+  const { node, log, hear } = await joined();
+  hear(SERVER, inviteOf());
+  for (let i = 0; i < 10; i++) await settle();
+  expect(log.slice(log.indexOf('ledger begins'))).toEqual([
+    'ledger begins',
+    'ledger done',
+    'trained to server',
+    'slice to bob',
+    'slice to carol',
+    'uploaded to server',
+  ]);
+  node.close();
+});
+
+test('U-06: a ledger that cannot be written keeps the update on the device', async () => {
+  const { node, log, hear } = await joined(() => Promise.reject(new Error('disk')));
+  hear(SERVER, inviteOf());
+  for (let i = 0; i < 10; i++) await settle();
+  expect(log.filter((line) => line.startsWith('slice'))).toEqual([]);
+  expect(log).toContain('refuse to server');
+  node.close();
+});
+
+test('W-06: orders from someone who does not coordinate are refused by name', async () => {
+  const { node, notices, hear } = await joined();
+  hear(BOB, inviteOf({ attempt: { term: 1, round: 1, attempt: 0 } }));
+  expect(notices).toEqual(['wire.out-of-phase']);
+  expect(node.state.participant?.attempt).toBeUndefined();
+  expect(node.state.owner.current).toBeUndefined();
+  node.close();
+});
+
+test('R-27: an owner takes no plan from a stranger either', async () => {
+  const { node, hear } = await joined();
+  hear(SERVER, inviteOf());
+  hear(CAROL, planMessage({ revision: 9, owners: [CAROL, CAROL, CAROL] }));
+  expect(node.state.owner.current?.plan.revision).toBe(0);
+  node.close();
+});
+
+test('W-06: messages of an earlier term or of another run are dropped in silence', async () => {
+  const { node, notices, hear } = await joined();
+  hear(SERVER, inviteOf({ attempt: { term: 0, round: 9, attempt: 0 } }));
+  hear(SERVER, inviteOf({ run: 'another' }));
+  expect(node.state.participant?.attempt).toBeUndefined();
+  expect(notices).toEqual([]);
+  node.close();
+});
+
+test('W-04: bytes that are no message are noted, and the session goes on', async () => {
+  const { node, notices, hear, deliver } = await joined();
+  deliver(Uint8Array.of(1, 2, 3));
+  expect(notices).toEqual(['wire.malformed']);
+  hear(SERVER, inviteOf());
+  expect(node.state.participant?.attempt).toBeDefined();
+  node.close();
+});
