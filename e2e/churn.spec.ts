@@ -20,7 +20,7 @@ for (const phase of PHASES) {
   test(`the others finish the round when a tab closes while ${phase}`, async ({ server, join }) => {
     await defineFederation(server.url, largeFederation('churn', { rounds: { maximum: 10_000 } }));
     const peers = await Promise.all(
-      [0, 1, 2, 3].map((shard) => join({ federation: 'churn', shard, examples: 200 })),
+      [0, 1, 2, 3].map((shard) => join({ federation: 'churn', shard, examples: 400 })),
     );
     await Promise.all(
       peers.map((peer) => peer.until(({ records }) => records.at(-1)?.survivors.length === 4, ROUNDS_MS)),
@@ -40,10 +40,10 @@ for (const phase of PHASES) {
     const interrupted = rounds.find((record) => record.round === round)!;
     const cohort = [...interrupted.survivors, ...interrupted.dropped];
     expect(cohort).toContain(left);
-    // Nobody else's update is lost; the closed tab's counts if the others had all of it by then.
+    // Nobody else's update is lost. The closed tab's counts if all of it was added up by then: the slice it owned
+    // itself goes with it otherwise, and an update counts whole or not at all.
     expect([left]).toEqual(expect.arrayContaining([...interrupted.dropped]));
     if (phase === 'training') expect(interrupted.dropped).toEqual([left]);
-    if (phase === 'collecting' || phase === 'applying') expect(interrupted.dropped).toEqual([]);
     const later = rounds.filter((record) => record.round > round + 1);
     expect(later.length).toBeGreaterThan(0);
     for (const { survivors } of later) expect(stayed).toEqual(expect.arrayContaining([...survivors]));

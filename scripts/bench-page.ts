@@ -72,15 +72,11 @@ async function observe(context: BrowserContext): Promise<void> {
 }
 
 /** Frames as requestAnimationFrame has them, over this time. */
-function countFrames(durationMs: number): Promise<number[]> {
-  return new Promise((resolve) => {
-    const frames: number[] = [];
-    requestAnimationFrame(function next(atMs) {
-      frames.push(atMs);
-      if (atMs - frames[0]! >= durationMs) resolve(frames);
-      else requestAnimationFrame(next);
-    });
-  });
+async function countFrames(durationMs: number): Promise<number[]> {
+  const frames: number[] = [];
+  while (frames.length === 0 || frames.at(-1)! - frames[0]! < durationMs)
+    frames.push(await new Promise<number>((resolve) => requestAnimationFrame(resolve)));
+  return frames;
 }
 
 // ---- runs ----------------------------------------------------------------------------------------------------

@@ -22,7 +22,9 @@ export function quickFederation(id: string, changes: Partial<FederationInput> = 
   };
 }
 
-/** 784 × 400 + 400 + 400 × 10 + 10 = 318,010 parameters: every phase lasts long enough to be seen. */
+/**
+ * 784 × 400 + 400 + 400 × 10 + 10 = 318,010 parameters: every phase of a round of 400 digits lasts long
+ * enough to be seen. */
 export function largeFederation(id: string, changes: Partial<FederationInput> = {}): FederationInput {
   return quickFederation(id, {
     model: {

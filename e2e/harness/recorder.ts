@@ -39,20 +39,19 @@ export function readRecording(page: Page): Promise<Recording> {
   return page.evaluate(() => (window as unknown as RecordedWindow).recording);
 }
 
-/** Resolves as soon as the tab enters this phase of a round after `afterRound`. The caller's time limit ends it. */
+/** Resolves as soon as the tab enters this phase, if it is in it already: the next time. The test's limit ends it. */
 export function whenPhase(page: Page, name: SessionPhase['name'], afterRound = 0): Promise<SessionSnapshot> {
-  return page.evaluate(
-    async ([wanted, after]) => {
-      const session = await (window as unknown as RecordedWindow).session;
-      return new Promise<SessionSnapshot>((found) => {
-        const stop = session.subscribe((snapshot) => {
-          if (snapshot?.phase.name !== wanted) return;
-          if ('round' in snapshot.phase && snapshot.phase.round <= after) return;
-          queueMicrotask(() => stop());
+  return page.evaluate(async (wanted) => {
+    const session = await (window as unknown as RecordedWindow).session;
+    return new Promise<SessionSnapshot>((found) => {
+      let elsewhere = false;
+      const stop = session.subscribe((snapshot) => {
+        if (snapshot?.phase.name !== wanted) elsewhere = true;
+        else if (elsewhere) {
+          stop();
           found(snapshot);
-        });
+        }
       });
-    },
-    [name, afterRound] as const,
-  );
+    });
+  }, name);
 }

@@ -31,11 +31,12 @@ export interface Store {
   loadModel(run: string): Promise<Model | undefined>;
   /** Durable before it resolves. @throws `storage.full`, `storage.unavailable`. */
   saveModel(run: string, model: Model): Promise<void>;
-  /** Round records from `fromRound` on, in order. */
+  /** Round records from `fromRound` on, by round, term and attempt. */
   loadRecords(run: string, fromRound: number): Promise<RoundRecord[]>;
   /**
-   * Keeps one record per round: a later one replaces it when its (term, attempt) is not smaller, so that saving
-   * twice changes nothing and an evaluation may be added afterwards.
+   * Keeps one record per round and hash. Saving it again changes nothing, but for an evaluation that was not there
+   * before. A round that was committed twice, by coordinators that could not see each other, keeps both, in the
+   * order of their (term, attempt): the last one counts.
    */
   saveRecord(run: string, record: RoundRecord): Promise<void>;
   appendLedger(entry: LedgerEntry): Promise<void>;

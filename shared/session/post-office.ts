@@ -23,42 +23,54 @@ const ACKNOWLEDGE_MS = 5000;
 const SLOWEST_BYTES_PER_MS = 100;
 
 export function createPostOffice(transport: Transport, clock: Clock): PostOffice {
-  const controllers = new Map<string, AbortController>();
-  const all = new AbortController();
+  let closed = false;
+  /** Every post has a signal of its own, so that none gathers listeners for as long as the session lives. */
+  const pending = new Map<AbortController, string | undefined>();
 
-  const pause = (delayMs: number, signals: readonly AbortSignal[]): Promise<void> =>
+  const pause = (delayMs: number, signal: AbortSignal): Promise<void> =>
     new Promise((resolve) => {
       const cancel = clock.after(delayMs, done);
-      for (const signal of signals) signal.addEventListener('abort', done, { once: true });
+      signal.addEventListener('abort', done, { once: true });
       function done(): void {
         cancel();
-        for (const signal of signals) signal.removeEventListener('abort', done);
+        signal.removeEventListener('abort', done);
         resolve();
       }
     });
 
+  async function deliver(
+    to: NodeId,
+    bytes: Uint8Array<ArrayBuffer>,
+    signal: AbortSignal,
+  ): Promise<'delivered' | 'undelivered' | 'cancelled'> {
+    const timeoutMs = ACKNOWLEDGE_MS + bytes.byteLength / SLOWEST_BYTES_PER_MS;
+    for (let tries = 0; !signal.aborted; tries++) {
+      const outcome = await transport.send(to, bytes, { signal, timeoutMs });
+      if (outcome.kind === 'delivered') return 'delivered';
+      if (signal.aborted) break;
+      if (tries >= PAUSES_MS.length) return 'undelivered';
+      await pause(PAUSES_MS[tries]!, signal);
+    }
+    return 'cancelled';
+  }
+
+  function abort(matches: (tag: string | undefined) => boolean): void {
+    for (const [controller, tag] of [...pending]) if (matches(tag)) controller.abort();
+  }
+
   return {
     async post(to, bytes, tag) {
-      const signals = [all.signal];
-      if (tag !== undefined) {
-        if (!controllers.has(tag)) controllers.set(tag, new AbortController());
-        signals.push(controllers.get(tag)!.signal);
-      }
-      const cancelled = () => signals.some((signal) => signal.aborted);
-      const signal = signals[signals.length - 1]!;
-      const timeoutMs = ACKNOWLEDGE_MS + bytes.byteLength / SLOWEST_BYTES_PER_MS;
-      for (let tries = 0; !cancelled(); tries++) {
-        const outcome = await transport.send(to, bytes, { signal, timeoutMs });
-        if (outcome.kind === 'delivered') return 'delivered';
-        if (tries >= PAUSES_MS.length) return cancelled() ? 'cancelled' : 'undelivered';
-        if (!cancelled()) await pause(PAUSES_MS[tries]!, signals);
-      }
-      return 'cancelled';
+      const controller = new AbortController();
+      if (closed) controller.abort();
+      pending.set(controller, tag);
+      const outcome = await deliver(to, bytes, controller.signal);
+      pending.delete(controller);
+      return outcome;
     },
-    cancel(tag) {
-      controllers.get(tag)?.abort();
-      controllers.delete(tag);
+    cancel: (cancelled) => abort((tag) => tag === cancelled),
+    close() {
+      closed = true;
+      abort(() => true);
     },
-    close: () => all.abort(),
   };
 }

@@ -40,8 +40,10 @@ export function memoryStore(): MemoryStore {
     saveRecord: (run, record) =>
       write(() => {
         const known = records.get(run) ?? [];
-        if (known.some(({ round, hash }) => round === record.round && hash === record.hash)) return;
-        records.set(run, [...known, structuredClone(record)]);
+        const same = known.find(({ round, hash }) => round === record.round && hash === record.hash);
+        if (same !== undefined && (same.evaluation !== null || record.evaluation === null)) return;
+        const others = known.filter((other) => other !== same);
+        records.set(run, [...others, structuredClone(record)]);
       }),
     appendLedger: (entry) =>
       write(() => {

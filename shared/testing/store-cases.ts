@@ -149,6 +149,17 @@ export const storeCases: readonly StoreCase[] = [
     },
   },
   {
+    name: 'S-02: an evaluation that comes after the commit is added, and never taken away',
+    async run({ store }) {
+      await store.saveRecord('run', recordOf(1, { evaluation: null }));
+      const evaluation = { total: 10, correct: 9, lossSum: 1.5 };
+      await store.saveRecord('run', recordOf(1, { evaluation }));
+      same(await store.loadRecords('run', 0), [recordOf(1, { evaluation })]);
+      await store.saveRecord('run', recordOf(1, { evaluation: null }));
+      same(await store.loadRecords('run', 0), [recordOf(1, { evaluation })]);
+    },
+  },
+  {
     name: 'S-01: what was saved is there after a restart',
     needs: 'reopen',
     async run({ store, reopen }) {

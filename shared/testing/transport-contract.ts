@@ -85,14 +85,14 @@ export function transportContract(name: string, makePair: () => Promise<Transpor
     test('T-05: a cut in mid-message: once restored, it arrives whole', async () => {
       const { pair, b } = await connected();
       if (pair.cut === undefined || pair.restore === undefined) return;
-      const outcome = pair.a.send(pair.b.self, pattern(20_000_000, 7));
+      const outcome = pair.a.send(pair.b.self, pattern(5_000_000, 7));
       await nextTurn();
       pair.cut();
       await nextTurn();
       pair.restore();
       expect((await outcome).kind).toBe('delivered');
       expect(b.messages().length).toBeGreaterThanOrEqual(1);
-      for (const bytes of b.messages()) expect(same(bytes, pattern(20_000_000, 7))).toBe(true);
+      for (const bytes of b.messages()) expect(same(bytes, pattern(5_000_000, 7))).toBe(true);
     });
 
     test('T-07: closing ends pending sends, and the other side sees a goodbye', async () => {

@@ -66,8 +66,7 @@ export type CoordinatorStatus =
   | { readonly name: 'round'; readonly round: RoundState }
   /** The last round is done; only its evaluation is waited for. */
   | { readonly name: 'closing'; readonly reason: FinishReason }
-  | { readonly name: 'finished'; readonly reason: FinishReason }
-  | { readonly name: 'retired' };
+  | { readonly name: 'finished'; readonly reason: FinishReason };
 
 export interface CoordinatorState {
   term: number;

@@ -28,7 +28,6 @@ export function stepCoordinator(
   event: SessionEvent,
   context: CoordinatorContext,
 ): Step<CoordinatorState> {
-  if (state.status.name === 'retired') return { state, effects: [] };
   const turn = new Turn(draftOf(state), event, context);
   turn.take();
   return { state: turn.draft, effects: turn.effects };
@@ -459,9 +458,9 @@ class Turn {
       survivors: round.plan.survivors!,
       dropped: [...round.dropped].filter((id) => !round.plan.survivors!.includes(id)),
       startedAtMs: round.startedAtMs,
-      trainMs: round.trainedAtMs! - round.startedAtMs,
-      exchangeMs: round.uploadedAtMs! - round.trainedAtMs!,
-      applyMs: event.atMs - round.uploadedAtMs!,
+      trainMs: elapsedMs(round.startedAtMs, round.trainedAtMs!),
+      exchangeMs: elapsedMs(round.trainedAtMs!, round.uploadedAtMs!),
+      applyMs: elapsedMs(round.uploadedAtMs!, event.atMs),
       evaluation: null,
     };
     draft.model = { version: record.round, hash };
@@ -650,6 +649,11 @@ class Turn {
 /** Apart from the tag of a participant on the same node, which ends its own attempt in its own time. */
 function roundTag(attempt: AttemptId): string {
   return `coordinate ${attemptTag(attempt)}`;
+}
+
+/** A clock that was set back in mid-round makes a duration unknown, not negative. */
+function elapsedMs(fromMs: number, toMs: number): number {
+  return Math.max(0, toMs - fromMs);
 }
 
 /** Everyone who must know the plan: the cohort, and the server where it owns a slice. */

@@ -43,8 +43,9 @@ export async function runStore(db?: Database): Promise<Store> {
       stored(async () => {
         const transaction = storage.transaction('records', 'readwrite', DURABLE);
         await committed(transaction, async () => {
-          const existing = await transaction.store.getKey([run, record.round, record.hash]);
-          if (existing === undefined) await transaction.store.put({ run, record });
+          const existing = await transaction.store.get([run, record.round, record.hash]);
+          const adds = existing?.record.evaluation === null && record.evaluation !== null;
+          if (existing === undefined || adds) await transaction.store.put({ run, record });
         });
       }),
 
