@@ -40,7 +40,7 @@ export function readRecording(page: Page): Promise<Recording> {
 }
 
 /** Resolves as soon as the tab enters this phase, if it is in it already: the next time. The test's limit ends it. */
-export function whenPhase(page: Page, name: SessionPhase['name'], afterRound = 0): Promise<SessionSnapshot> {
+export function whenPhase(page: Page, name: SessionPhase['name']): Promise<SessionSnapshot> {
   return page.evaluate(async (wanted) => {
     const session = await (window as unknown as RecordedWindow).session;
     return new Promise<SessionSnapshot>((found) => {

@@ -32,6 +32,8 @@ export interface PeerLinkOptions {
   readonly iceServers: () => readonly IceServer[];
   readonly takePlace: (start: () => void) => () => void;
   readonly nextEpoch: () => number;
+  /** Number of the last signal that an earlier link to the same peer may have sent. */
+  readonly lastSequence: number;
   readonly clock: Clock;
   readonly random: CryptoRandom;
   readonly ladderLimits: LadderLimits;
@@ -46,6 +48,8 @@ export type PeerLinkEvent =
 /** Everything between this participant and one other: signalling, pipes, and the channel that runs over them. */
 export interface PeerLink {
   readonly channel: MessageChannel;
+  /** Number of the last signal sent. */
+  readonly sequence: number;
   /** The hub says that the peer is there, as this incarnation. */
   arrived(incarnation: number): void;
   departed(): void;
@@ -84,7 +88,7 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
   const relays = new Map<number, RelayPipe>();
   const recent: string[] = [];
   let peerIncarnation = 0;
-  let sequence = 0;
+  let sequence = options.lastSequence;
   let signalTail: Promise<void> = Promise.resolve();
   let direct: Direct | undefined;
   let relayAttempt: RelayAttempt | undefined;
@@ -118,6 +122,9 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
 
   return {
     channel,
+    get sequence() {
+      return sequence;
+    },
     arrived(incarnation) {
       const renewed = peerIncarnation !== incarnation;
       peerIncarnation = incarnation;

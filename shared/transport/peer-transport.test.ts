@@ -1,7 +1,7 @@
 import { webcrypto } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { createNobleIdentity, type ParticipantId } from '../identity/index.ts';
-import { webCryptoRandom } from '../random/index.ts';
+import { seededRandom, webCryptoRandom } from '../random/index.ts';
 import { createMemoryDirect, type MemoryDirect } from '../testing/memory-direct.ts';
 import { createMemoryHub, type MemoryHub } from '../testing/memory-hub.ts';
 import { createSteppedClock, type SteppedClock } from '../testing/stepped-clock.ts';
@@ -335,6 +335,60 @@ test('goodbye ends it for both, and the leaver is not called back', async () => 
   await clock.advance(100);
   expect(a.story()).toEqual(['up direct 2', 'down left', 'up direct 3']);
 });
+
+/** One pair through a random history of broken pipes, absent servers and blocked connections, then peace. */
+async function fuzz(seed: number): Promise<void> {
+  const choose = seededRandom(`transport-${seed}`);
+  const { clock, hub, direct, join } = createWorld();
+  const paths = [undefined, ['direct'], ['relay']][choose.below(3)] as readonly Path[] | undefined;
+  const options = paths === undefined ? {} : { paths };
+  const [a, b] = [join(0, 1, options), join(1, 2, options)];
+  const sent: Promise<unknown>[] = [];
+  for (let i = 0; i < 15; i++) {
+    await clock.advance([0, 1, 2, 5, 50, 500, 3_000, 12_000][choose.below(8)]!);
+    const [from, to] = choose.below(2) === 0 ? [a, b] : [b, a];
+    const act = choose.below(8);
+    if (act < 3) sent.push(from.transport.send(to.id, bytes(choose.below(300_000))));
+    else if (act === 3) direct.cutAll([0, 0, 3, Infinity][choose.below(4)]!);
+    else if (act === 4) direct.blocked = choose.below(2) === 0;
+    else if (act === 5) hub.kill();
+    else if (act === 6) hub.revive();
+    else if (choose.below(2) === 0) hub.disconnect(from.id);
+    else hub.reconnect(from.id);
+  }
+  direct.blocked = false;
+  hub.revive();
+  for (const { id } of [a, b]) hub.reconnect(id);
+  // the longest way back: 15 s of silence, 60 s between attempts
+  await clock.until(() => a.transport.peers().size + b.transport.peers().size === 2, 120_000);
+  await clock.advance(90_000);
+  for (const [from, to] of [
+    [a, b],
+    [b, a],
+  ] as const) {
+    const startMs = clock.nowMs();
+    let outcome: unknown;
+    void from.transport.send(to.id, bytes(100_000)).then((settled) => {
+      outcome = settled;
+    });
+    await clock.until(() => outcome !== undefined);
+    expect(outcome).toMatchObject({ kind: 'delivered' });
+    expect(clock.nowMs() - startMs).toBeLessThan(1_000);
+  }
+  await Promise.all(sent);
+  const bad = [...a.story(), ...b.story()].filter((line) => line.startsWith('refused'));
+  expect(bad).toEqual([]);
+}
+
+test('300 seeded histories end with a pair that delivers at once and has refused nothing', async () => {
+  for (let seed = 0; seed < 300; seed++) {
+    try {
+      await fuzz(seed);
+    } catch (error) {
+      throw new Error(`seed ${seed}`, { cause: error });
+    }
+  }
+}, 120_000);
 
 test('a hundred arrivals and departures leave no timers behind', async () => {
   const { clock, direct, join } = createWorld();

@@ -63,6 +63,8 @@ export function createPeerTransport(options: PeerTransportOptions): Transport {
   const present = new Set<ParticipantId>();
   let iceServers: readonly IceServer[] = [];
   let epoch = 0;
+  /** The highest number of a signal on any link that is no more. */
+  let lastSequence = 0;
   let refusals = 0;
   let refusalsSinceMs = 0;
   let closing: Promise<void> | undefined;
@@ -164,6 +166,7 @@ export function createPeerTransport(options: PeerTransportOptions): Transport {
         iceServers: () => iceServers,
         takePlace: places.take,
         nextEpoch: () => ++epoch,
+        lastSequence,
         clock,
         random: options.random,
         ladderLimits: limits,
@@ -186,6 +189,7 @@ export function createPeerTransport(options: PeerTransportOptions): Transport {
     const link = links.get(peer);
     if (link === undefined || present.has(peer) || link.channel.up) return;
     link.close();
+    lastSequence = Math.max(lastSequence, link.sequence);
     links.delete(peer);
   }
 
