@@ -41,6 +41,7 @@ const federation = parseFederation({
 });
 
 /** What 1,000 examples for each of four peers must reach; see docs/benchmarks.md for what is reached. */
+const TEST_DIGITS = 10_000;
 const ACCURACY_BOUND = 0.93;
 const LIMIT_MS = 60_000 + rounds * 30_000 * (options.chaos ? 3 : 1);
 
@@ -144,7 +145,7 @@ function printRow(record: RoundRecord, row: RoundRow, snapshots: readonly Sessio
     `${Math.round(record.trainMs)} ms`,
     `${Math.round(record.exchangeMs)} ms`,
     `${Math.round(record.applyMs)} ms`,
-    row.accuracy === null ? '–' : `${(row.accuracy * 100).toFixed(2)} %`,
+    row.accuracy === null ? '–' : `${(row.accuracy * 100).toFixed(2)} %${partial(record)}`,
     row.loss === null ? '–' : row.loss.toFixed(4),
     (row.bytesPerPeer / 1000).toFixed(0),
     `${record.survivors.length}/${peers}`,
@@ -153,6 +154,11 @@ function printRow(record: RoundRecord, row: RoundRow, snapshots: readonly Sessio
     record.hash.slice(0, 12),
   ];
   console.log(cells.map(pad).join(''));
+}
+
+/** Marks an accuracy that speaks of fewer than all test digits, since someone left before evaluating its part. */
+function partial({ evaluation }: RoundRecord): string {
+  return evaluation !== null && evaluation.total < TEST_DIGITS ? '*' : '';
 }
 
 async function report(

@@ -7,7 +7,8 @@ import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { type Federation, sampleFederations } from '../shared/federation/index.ts';
 
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
+// Five starts of a whole server, on a machine that may be busy with other things.
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 120_000 });
 
 interface LogLine {
   readonly msg: string;

@@ -38,12 +38,23 @@ test('of many that come at once, one gets it', async () => {
   await locks[0]!.value.release();
 });
 
-test('of many that find a dead lock at once, one gets it', async () => {
-  await leave({ pid: await deadProcessId(), host: hostname(), processStart: '1', token: 't' });
-  const results = await Promise.allSettled(Array.from({ length: 10 }, () => lockDataFolder(folder)));
-  const locks = results.filter((result) => result.status === 'fulfilled');
-  expect(locks).toHaveLength(1);
-  await locks[0]!.value.release();
+test('of many that find a dead lock at once, one gets it, every time', async () => {
+  const pid = await deadProcessId();
+  for (let attempt = 0; attempt < 20; attempt++) {
+    await leave({ pid, host: hostname(), processStart: '1', token: `dead ${attempt}` });
+    const results = await Promise.allSettled(Array.from({ length: 10 }, () => lockDataFolder(folder)));
+    const locks = results.filter((result) => result.status === 'fulfilled');
+    expect(locks).toHaveLength(1);
+    await locks[0]!.value.release();
+    expect(await readdir(folder)).toEqual([]);
+  }
+});
+
+test('a process that died while it took a dead lock over is no obstacle', async () => {
+  const dead = { pid: await deadProcessId(), host: hostname(), processStart: '1' };
+  await leave({ ...dead, token: 'a' });
+  await writeFile(`${path}.takeover`, JSON.stringify({ ...dead, token: 'b' }));
+  expect(await isTakenOver()).toBe(true);
 });
 
 test('the lock of a living process holds, and names the process', async () => {

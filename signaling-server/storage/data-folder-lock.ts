@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
-import { link, mkdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
+import { link, mkdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { MurmurationError } from '../../shared/errors/index.ts';
@@ -22,7 +22,9 @@ export const LOCK_FILE = 'server.lock';
 const HEARTBEAT_MS = 5_000;
 /** A holder on another host (a container that shares the folder) is dead when it has not beaten for this long. */
 const SILENCE_MS = 30_000;
-const ATTEMPTS = 5;
+const ATTEMPTS = 50;
+const RETRY_MS = 20;
+/** Locks that this process holds, or is about to. */
 const heldHere = new Set<string>();
 
 /**
@@ -35,25 +37,31 @@ export async function lockDataFolder(folder: string): Promise<DataFolderLock> {
   const token = randomUUID();
   const draft = `${path}.${token}`;
   const self: Holder = { pid: process.pid, host: hostname(), processStart: startOf(process.pid), token };
+  heldHere.add(token);
   try {
     await mkdir(folder, { recursive: true });
     await writeFile(draft, JSON.stringify(self), { flag: 'wx' });
     try {
-      for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-        if (await linked(draft, path)) return hold(path, token);
-        await removeIfStale(path, `${draft}.stale`);
-      }
+      await acquire(path, draft);
     } finally {
       await rm(draft, { force: true });
     }
   } catch (error) {
+    heldHere.delete(token);
     throw storageError(error, `the data folder ${folder}`);
+  }
+  return hold(path, token);
+}
+
+async function acquire(path: string, draft: string): Promise<void> {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    if (await linked(draft, path)) return;
+    await removeIfDead(path, draft);
   }
   throw locked(path, 'another process');
 }
 
 function hold(path: string, token: string): DataFolderLock {
-  heldHere.add(token);
   const heartbeat = setInterval(() => {
     const now = new Date();
     // A folder that cannot be written to shows in every other write; a missed beat alone is harmless.
@@ -63,8 +71,9 @@ function hold(path: string, token: string): DataFolderLock {
   return {
     async release() {
       clearInterval(heartbeat);
-      if (!heldHere.delete(token)) return;
-      if ((await holderOf(path))?.token === token) await rm(path, { force: true });
+      const holder = await holderOf(path);
+      if (typeof holder === 'object' && holder.token === token) await rm(path, { force: true });
+      heldHere.delete(token);
     },
   };
 }
@@ -80,36 +89,54 @@ async function linked(draft: string, path: string): Promise<boolean> {
   }
 }
 
-/** Moves a dead holder's lock aside. Two that try at once: the loser finds a live lock, and puts it back. */
-async function removeIfStale(path: string, aside: string): Promise<void> {
-  const holder = await holderOf(path);
-  if (holder !== undefined && isAlive(holder, path)) throw locked(path, describe(holder));
-  try {
-    await rename(path, aside);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
-    throw error;
+/**
+ * Removes the lock of a dead holder. Only one process does so at a time, behind a lock of its own, and looks again
+ * first: between looking and removing, another may have taken the lock over.
+ */
+async function removeIfDead(path: string, draft: string): Promise<void> {
+  refuseIfAlive(await holderOf(path), path);
+  const guard = `${path}.takeover`;
+  if (!(await linked(draft, guard))) {
+    const other = await holderOf(guard);
+    if (other === 'unreadable' || (other !== 'nobody' && !isAlive(other, guard))) {
+      await rm(guard, { force: true });
+    }
+    await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    return;
   }
-  const moved = await holderOf(aside);
-  if (moved?.token !== holder?.token) await linked(aside, path);
-  await rm(aside, { force: true });
+  try {
+    const holder = await holderOf(path);
+    refuseIfAlive(holder, path);
+    if (holder !== 'nobody') await rm(path, { force: true });
+  } finally {
+    await rm(guard, { force: true });
+  }
 }
 
-/** @returns undefined for no lock, and for one that cannot be read: it was not written by {@link linked}. */
-async function holderOf(path: string): Promise<Holder | undefined> {
+/** @throws `storage.locked`. */
+function refuseIfAlive(holder: Holder | 'nobody' | 'unreadable', path: string): void {
+  if (typeof holder === 'object' && isAlive(holder, path)) throw locked(path, describe(holder));
+}
+
+/** `unreadable`: it was not written by {@link linked}, which shows a lock whole or not at all. */
+async function holderOf(path: string): Promise<Holder | 'nobody' | 'unreadable'> {
   try {
     const parsed = JSON.parse(await readFile(path, 'utf8')) as Partial<Holder> | null;
     const { pid, host, processStart, token } = parsed ?? {};
-    if (!Number.isInteger(pid) || typeof host !== 'string' || typeof token !== 'string') return undefined;
+    if (!Number.isInteger(pid) || typeof host !== 'string' || typeof token !== 'string') return 'unreadable';
     return { pid: pid!, host, processStart: String(processStart), token };
   } catch (error) {
-    if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    if (error instanceof SyntaxError) return 'unreadable';
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 'nobody';
     throw error;
   }
 }
 
 function isAlive(holder: Holder, path: string): boolean {
-  if (holder.host !== hostname()) return Date.now() - statSync(path).mtimeMs < SILENCE_MS;
+  if (holder.host !== hostname()) {
+    const beatAtMs = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? -Infinity;
+    return Date.now() - beatAtMs < SILENCE_MS;
+  }
   if (holder.pid === process.pid) return heldHere.has(holder.token);
   try {
     process.kill(holder.pid, 0);

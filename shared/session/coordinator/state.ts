@@ -1,4 +1,4 @@
-import type { NodeId, ParticipantId } from '../../identity/index.ts';
+import { type NodeId, type ParticipantId, SERVER } from '../../identity/index.ts';
 import type { AttemptId, ModelRef, Plan, RoundRecord } from '../../wire/index.ts';
 import type { EvaluationCounts } from '../ports.ts';
 
@@ -46,6 +46,8 @@ export interface RoundState {
   readonly trained: Set<ParticipantId>;
   readonly uploaded: Map<ParticipantId, number>;
   readonly applied: Map<ParticipantId, string>;
+  /** Evaluations by those who were done before the round was concluded. */
+  readonly evaluated: Map<ParticipantId, { readonly hash: string; readonly counts: EvaluationCounts }>;
   /** How often each slice was given to another owner. */
   readonly reassigned: Map<number, number>;
   readonly startedAtMs: number;
@@ -75,6 +77,8 @@ export interface CoordinatorState {
   model: ModelRef | undefined;
   /** Who is known to hold it. */
   holders: Set<NodeId>;
+  /** Version of the newest model that this node fetched or started with: what the server could show after a loss. */
+  stored: number;
   /** Models that no holder could deliver: never built upon again. */
   unavailable: Set<string>;
   lastAttempt: AttemptId | undefined;
@@ -101,6 +105,7 @@ export function initialCoordinator(
     members: new Map(),
     model,
     holders: new Set(holders),
+    stored: holders.includes(SERVER) ? (model?.version ?? 0) : 0,
     unavailable: new Set(),
     lastAttempt: undefined,
     electorate,
@@ -132,6 +137,7 @@ function draftRound(round: RoundState): RoundState {
     trained: new Set(round.trained),
     uploaded: new Map(round.uploaded),
     applied: new Map(round.applied),
+    evaluated: new Map(round.evaluated),
     reassigned: new Map(round.reassigned),
   };
 }

@@ -526,6 +526,27 @@ describe('conclusion', () => {
     expect(machine.state.finishAfterRound).toBe('target-accuracy');
   });
 
+  test('C-33: who evaluates before the last one has applied counts too', () => {
+    const machine = counting({ evaluates: true, maximumRounds: 1 });
+    const evaluated = (hash: string): Message => ({
+      type: 'evaluated',
+      run: RUN,
+      round: 1,
+      hash,
+      counts: { total: 4, correct: 3, lossSum: 1 },
+    });
+    machine.hear(ALICE, say.applied());
+    machine.hear(ALICE, evaluated('aa'));
+    machine.hear(BOB, say.applied());
+    machine.hear(BOB, evaluated('bb'));
+    machine.hear(CAROL, evaluated('aa'));
+    machine.hear(CAROL, say.applied());
+    const effects = machine.hear(BOB, evaluated('aa'));
+    const records = effectsOf(effects, 'save-record').map(({ record }) => record.evaluation);
+    expect(records).toEqual([{ total: 12, correct: 9, lossSum: 3 }]);
+    expect(machine.state.status).toEqual({ name: 'finished', reason: 'maximum-rounds' });
+  });
+
   test('C-33: after 60 s the evaluation speaks of those who answered', () => {
     const machine = counting({ evaluates: true, maximumRounds: 1 });
     const effects = TRIO.flatMap((id) => machine.hear(id, say.applied()));
@@ -581,6 +602,22 @@ describe('conclusion', () => {
     };
     expect(fetchedAt(5, 3)).toBe('kept');
     expect(fetchedAt(3, 3)).toBe(3);
+  });
+
+  test('C-37: between checkpoints the server fetches nothing, and one that was missed comes with a later round', () => {
+    const fetchedAsRoundBegins = (version: number, checkpointEvery: number, stored?: number) => {
+      const model = refOf(modelOf(version));
+      const machine = coordinator({ checkpointEvery, maximumRounds: 20 });
+      for (const id of TRIO) join(machine, id, { model });
+      if (stored !== undefined) machine.take({ type: 'model-fetched', model: modelOf(stored) });
+      const effects = machine.take({ type: 'timer', name: 'settle' });
+      expect(machine.state.status.name).toBe('round');
+      return effectsOf(effects, 'fetch-model').map((effect) => effect.model.version);
+    };
+    expect(fetchedAsRoundBegins(2, 3)).toEqual([]);
+    expect(fetchedAsRoundBegins(3, 3)).toEqual([3]);
+    expect(fetchedAsRoundBegins(5, 3)).toEqual([5]);
+    expect(fetchedAsRoundBegins(5, 3, 3)).toEqual([]);
   });
 });
 

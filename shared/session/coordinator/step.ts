@@ -73,6 +73,7 @@ class Turn {
         break;
       case 'model-fetched':
         if (event.model.hash === this.draft.model?.hash) this.draft.holders.add(this.context.self);
+        this.draft.stored = Math.max(this.draft.stored, event.model.version);
         break;
       case 'command':
         if (event.command === 'stop') this.onStop();
@@ -215,13 +216,16 @@ class Turn {
         trained: new Set(),
         uploaded: new Map(),
         applied: new Map(),
+        evaluated: new Map(),
         reassigned: new Map(),
         startedAtMs: event.atMs,
         trainedAtMs: undefined,
         uploadedAtMs: undefined,
       },
     };
-    if (context.self === SERVER && !draft.holders.has(SERVER)) this.fetchModel(base);
+    // Also when a checkpoint was missed: its holder left, or rounds went on without the server.
+    if (context.self === SERVER && base.version - draft.stored >= context.checkpointEvery)
+      this.fetchModel(base);
     const { run, federationRevision, trainMs, exchangeMs, applyMs } = context;
     const holders = this.holders();
     for (const to of audience(this.round!)) {
@@ -476,7 +480,8 @@ class Turn {
     this.concludeEvaluation(true);
     if (context.evaluates) {
       const expected = new Set(holders.filter((id) => round.plan.survivors!.includes(id)));
-      draft.evaluation = { record, expected, counts: new Map() };
+      const early = [...round.evaluated].filter(([id, done]) => done.hash === hash && expected.has(id));
+      draft.evaluation = { record, expected, counts: new Map(early.map(([id, { counts }]) => [id, counts])) };
       this.timer('evaluation', EVALUATION_MS);
     }
     this.announce(record);
@@ -488,6 +493,7 @@ class Turn {
     if (reason === undefined) this.start();
     else if (draft.evaluation === undefined) this.finish(reason);
     else draft.status = { name: 'closing', reason };
+    this.concludeEvaluation(false);
   }
 
   private announce(record: RoundRecord): void {
@@ -525,6 +531,8 @@ class Turn {
 
   private onEvaluated(from: ParticipantId, message: MessageOf<'evaluated'>): void {
     const { evaluation } = this.draft;
+    const { hash, counts } = message;
+    if (message.round === this.round?.attempt.round) this.round.evaluated.set(from, { hash, counts });
     if (evaluation === undefined || evaluation.record.hash !== message.hash || !evaluation.expected.has(from))
       return;
     evaluation.counts.set(from, message.counts);
