@@ -41,6 +41,7 @@ const federation = parseFederation({
 });
 
 /** What 1,000 examples for each of four peers must reach; see docs/benchmarks.md for what is reached. */
+const CATCH_UP_MS = 60_000;
 const TEST_DIGITS = 10_000;
 const ACCURACY_BOUND = 0.93;
 const LIMIT_MS = 60_000 + rounds * 30_000 * (options.chaos ? 3 : 1);
@@ -171,6 +172,7 @@ async function report(
   const modelHashes = Object.fromEntries(snapshots.map(({ self, model }) => [self!, model!.hash]));
   const paths = pathCounts(snapshots);
   const { run } = snapshots[0]!;
+  await caughtUp(run!);
   const final = await evaluateInNode(
     federation,
     await bytesOf(`${server.url}/api/runs/${run}/models/latest`),
@@ -211,6 +213,19 @@ async function report(
   if (faults.length > 0) {
     console.error(`\n${faults.join('\n')}`);
     process.exitCode = options.check || !oneHash ? 1 : 0;
+  }
+}
+
+/** The server may have missed the end: it fetches history and model from the participants when it is back. */
+async function caughtUp(run: string): Promise<void> {
+  const endMs = Date.now() + CATCH_UP_MS;
+  while (Date.now() < endMs) {
+    const state = (await (await fetch(`${server.url}/api/runs/${run}`)).json()) as {
+      round: number;
+      model: { version: number } | null;
+    };
+    if (state.round >= rounds && state.model?.version === rounds) return;
+    await new Promise((resolve) => setTimeout(resolve, 250));
   }
 }
 
@@ -266,12 +281,12 @@ function startChaos(
   const work = (async () => {
     const kills = [Math.ceil(rounds / 4), Math.ceil((rounds * 3) / 5)];
     while (!over && (await progress()) < rounds - 1) {
-      await pause(1500 + random.below(2500));
+      await pause(400 + random.below(1200));
       if (over) return;
       const round = await progress();
       if (kills.length > 0 && round >= kills[0]!) {
         kills.shift();
-        const awayMs = 3000 + random.below(4000);
+        const awayMs = 2000 + random.below(2000);
         note(`chaos: the server is killed for ${awayMs} ms (round ${round + 1})`);
         await target.kill();
         await pause(awayMs);
@@ -280,7 +295,7 @@ function startChaos(
         continue;
       }
       const who = random.below(participants.length);
-      const awayMs = 500 + random.below(3000);
+      const awayMs = 200 + random.below(1500);
       note(`chaos: peer ${who} is closed for ${awayMs} ms (round ${round + 1})`);
       await participants[who]!.reopen(awayMs);
     }

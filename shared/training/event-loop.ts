@@ -8,12 +8,19 @@ export interface EventLoopYield {
   close(): void;
 }
 
+interface Port {
+  onmessage: (() => void) | null;
+  postMessage(message: unknown): void;
+  close(): void;
+}
+
 export function eventLoopYield(): EventLoopYield {
   const { setImmediate } = globalThis as { setImmediate?: (callback: () => void) => unknown };
   if (setImmediate !== undefined) {
     return { next: () => new Promise((resolve) => setImmediate(() => resolve())), close: () => undefined };
   }
-  const { port1, port2 } = new MessageChannel();
+  // The ports' types differ between hosts; what is used of them here does not.
+  const { port1, port2 } = new MessageChannel() as unknown as { port1: Port; port2: Port };
   return {
     next: () =>
       new Promise((resolve) => {

@@ -576,6 +576,7 @@ class Turn {
     draft.status = { name: 'finished', reason };
     this.effects.push({ type: 'cancel-timer', name: 'retry' }, { type: 'cancel-timer', name: 'settle' });
     if (draft.model === undefined) return;
+    if (this.context.self === SERVER && !draft.holders.has(SERVER)) this.fetchModel(draft.model);
     for (const [id, member] of draft.members) if (member.here) this.send(id, this.finishMessage(reason));
   }
 
