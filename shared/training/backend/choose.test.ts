@@ -39,10 +39,14 @@ describe('chooseBackend', () => {
     'leaves the faster one active, whatever the order',
     async (both) => {
       const report = await chooseBackend(both, choice());
-      expect(report).toMatchObject({ name: 'wasm', batchSize: 32, passedOver: [{ name: 'cpu' }] });
-      expect(report.passedOver[0]!.reason).toMatch(/^It takes [\d.]+ ms a step, wasm [\d.]+ ms\.$/);
+      // Which one that is depends on what else the machine is doing; that the figures bear it out does not.
+      const [other] = report.passedOver;
+      expect([report.name, other!.name].sort()).toEqual(['cpu', 'wasm']);
+      expect(getBackend()).toBe(report.name);
+      const figures = /^It takes ([\d.]+) ms a step, (\w+) ([\d.]+) ms\.$/.exec(other!.reason);
+      expect(figures?.[2]).toBe(report.name);
+      expect(Number(figures![1])).toBeGreaterThanOrEqual(Number(figures![3]));
       expect(report.msPerStep).toBeGreaterThan(0);
-      expect(getBackend()).toBe('wasm');
     },
   );
 
