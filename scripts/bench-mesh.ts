@@ -252,14 +252,19 @@ interface PerRound {
   readonly byPath: Sample['byPath'];
 }
 
-/** Between the first and the last moment, after the warm-up, at which no exchange was under way. */
+/** Between two moments at which no exchange was under way: that nearest to the end of the warm-up, and the last. */
 function bytesPerRound(samples: readonly Sample[], warmUp: number): PerRound {
-  const settled = samples.filter((sample) => sample.settled !== undefined && sample.settled >= warmUp);
-  const from = settled[0];
+  const settled = samples.flatMap((sample) =>
+    sample.settled === undefined || sample.settled === 0 ? [] : [{ ...sample, settled: sample.settled }],
+  );
   const to = settled.at(-1);
-  const rounds = (to?.settled ?? 0) - (from?.settled ?? 0);
-  if (from === undefined || to === undefined || rounds === 0)
+  const distance = (sample: { readonly settled: number }): number => Math.abs(sample.settled - warmUp);
+  const [from] = settled
+    .filter((sample) => sample.settled < (to?.settled ?? 0))
+    .sort((a, b) => distance(a) - distance(b));
+  if (from === undefined || to === undefined)
     throw new Error('No two moments between rounds were seen; measure more rounds.');
+  const rounds = to.settled - from.settled;
   const per = (of: (sample: Sample) => number): number => (of(to) - of(from)) / rounds;
   return {
     total: per((sample) => sample.total),
@@ -432,7 +437,7 @@ const peers = integerOption('peers', options.peers, 2, 16);
 const results: MeshResult[] = [];
 for (const bench of CASES.filter(({ name }) => options.case === undefined || options.case === name)) {
   const rounds =
-    options.rounds === undefined ? bench.rounds : integerOption('rounds', options.rounds, 2, 1000);
+    options.rounds === undefined ? bench.rounds : integerOption('rounds', options.rounds, 5, 1000);
   results.push(await measure(bench, peers, rounds));
 }
 console.log(report(results));

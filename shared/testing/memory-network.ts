@@ -42,6 +42,8 @@ interface Port {
   readonly listeners: Set<(event: TransportEvent) => void>;
   /** Whom this node believes to be up. */
   readonly peers: Map<NodeId, { incarnation: number; bytesSent: number; bytesReceived: number }>;
+  /** Sends whose outcome is not known yet: how to end each, and whom it is for. */
+  readonly pending: Map<(outcome: SendOutcome) => void, NodeId>;
   alive: boolean;
 }
 
@@ -71,6 +73,7 @@ export function createMemoryNetwork(
       const known = port.peers.get(peer);
       if (known !== undefined && (!up || known.incarnation !== other.incarnation)) {
         port.peers.delete(peer);
+        for (const [end, to] of [...port.pending]) if (to === peer) end({ kind: 'timed-out' });
         emit(port, { type: 'peer-down', peer, reason });
       }
       if (up && !port.peers.has(peer)) {
@@ -97,7 +100,10 @@ export function createMemoryNetwork(
     timeoutMs: number,
   ): Promise<SendOutcome> {
     return new Promise((resolve) => {
+      let over = false;
       const end = (outcome: SendOutcome): void => {
+        over = true;
+        from.pending.delete(end);
         signal?.removeEventListener('abort', abort);
         resolve(outcome);
       };
@@ -105,7 +111,8 @@ export function createMemoryNetwork(
       const settle = (outcome: SendOutcome, afterMs: number): void => {
         clock.after(afterMs, () => end(outcome));
       };
-      if (signal?.aborted) return abort();
+      if (signal?.aborted || !from.alive) return abort();
+      from.pending.set(end, to);
       signal?.addEventListener('abort', abort, { once: true });
       const target = ports.get(to);
       const status = from.peers.get(to);
@@ -121,6 +128,7 @@ export function createMemoryNetwork(
         lastArrival.set(key, arrival);
       }
       clock.after(arrival - clock.nowMs(), () => {
+        if (over) return;
         const reached =
           linked(from, target) &&
           ports.get(to) === target &&
@@ -136,7 +144,14 @@ export function createMemoryNetwork(
 
   return {
     connect(id, incarnation) {
-      const port: Port = { id, incarnation, listeners: new Set(), peers: new Map(), alive: true };
+      const port: Port = {
+        id,
+        incarnation,
+        listeners: new Set(),
+        peers: new Map(),
+        pending: new Map(),
+        alive: true,
+      };
       ports.set(id, port);
       reviewAll(id, 'lost', delay());
       return {
@@ -156,6 +171,7 @@ export function createMemoryNetwork(
           ),
         async close() {
           port.alive = false;
+          for (const end of [...port.pending.keys()]) end({ kind: 'aborted' });
           reviewAll(id, 'left', 1);
         },
       };
