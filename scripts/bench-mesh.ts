@@ -60,6 +60,7 @@ export interface MeshResult {
     readonly server: number;
     readonly total: number;
     readonly largest: number;
+    /** Of `server`: what goes beyond the peer that sends it least, which hands over no model. */
     readonly checkpoint: number;
     readonly bound: number;
   };
@@ -117,14 +118,13 @@ async function measure(bench: Case, peers: number, rounds: number): Promise<Mesh
     const samples = await Promise.all(
       participants.map((participant) => participant.page.evaluate(takeSamples)),
     );
-    const sent = samples.map((list) => bytesPerRound(list, bench.warmUp));
+    const sent = samples.map((list) => bytesPerRound(list, bench.warmUp, maximum));
     const webrtc = await first.page.evaluate(webrtcBytes);
     const direct = sum(
       finished[0]!.peers.filter(({ path }) => path === 'direct').map((peer) => peer.bytesSent),
     );
     const measured = records.filter(({ round }) => round > bench.warmUp);
     const mean = (of: (bytes: PerRound) => number): number => sum(sent.map(of)) / sent.length;
-    const checkpoints = Math.floor(maximum / CHECKPOINT_EVERY) - Math.floor(bench.warmUp / CHECKPOINT_EVERY);
     return {
       name: bench.name,
       peers,
@@ -140,7 +140,8 @@ async function measure(bench: Case, peers: number, rounds: number): Promise<Mesh
         server: mean(({ byPath }) => byPath.server),
         total: mean(({ total }) => total),
         largest: Math.max(...sent.map(({ total }) => total)),
-        checkpoint: (checkpoints * 4 * parameters) / rounds / peers,
+        checkpoint:
+          mean(({ byPath }) => byPath.server) - Math.min(...sent.map(({ byPath }) => byPath.server)),
         bound: (MAX_BYTES_FACTOR * (peers - 1) * 4 * parameters) / peers,
       },
       check: {
@@ -252,10 +253,15 @@ interface PerRound {
   readonly byPath: Sample['byPath'];
 }
 
-/** Between two moments at which no exchange was under way: that nearest to the end of the warm-up, and the last. */
-function bytesPerRound(samples: readonly Sample[], warmUp: number): PerRound {
+/**
+ * Between two moments at which no exchange was under way: that nearest to the end of the warm-up, and the last
+ * before the end, at which the server fetches the model out of turn.
+ */
+function bytesPerRound(samples: readonly Sample[], warmUp: number, maximum: number): PerRound {
   const settled = samples.flatMap((sample) =>
-    sample.settled === undefined || sample.settled === 0 ? [] : [{ ...sample, settled: sample.settled }],
+    sample.settled === undefined || sample.settled === 0 || sample.settled === maximum
+      ? []
+      : [{ ...sample, settled: sample.settled }],
   );
   const to = settled.at(-1);
   const distance = (sample: { readonly settled: number }): number => Math.abs(sample.settled - warmUp);
@@ -437,7 +443,7 @@ const peers = integerOption('peers', options.peers, 2, 16);
 const results: MeshResult[] = [];
 for (const bench of CASES.filter(({ name }) => options.case === undefined || options.case === name)) {
   const rounds =
-    options.rounds === undefined ? bench.rounds : integerOption('rounds', options.rounds, 5, 1000);
+    options.rounds === undefined ? bench.rounds : integerOption('rounds', options.rounds, 10, 1000);
   results.push(await measure(bench, peers, rounds));
 }
 console.log(report(results));
