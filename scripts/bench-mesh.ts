@@ -422,16 +422,19 @@ function factorOf({ bytes }: MeshResult): number {
 }
 
 function failuresOf(result: MeshResult): string[] {
-  const { aimMs } = CASES.find(({ name }) => name === result.name)!;
   const failures: string[] = [];
   if (result.modelHashes !== 1) failures.push(`${result.name}: ${result.modelHashes} different models`);
   if (result.bytes.total > result.bytes.bound)
     failures.push(
       `${result.name}: ${grouped(result.bytes.total)} bytes, bound ${grouped(result.bytes.bound)}`,
     );
-  if (result.exchangeMs.median > aimMs)
-    failures.push(`${result.name}: ${grouped(result.exchangeMs.median)} ms, aim ${aimMs}`);
   return failures;
+}
+
+/** Times depend on what else the machine does: an aim that is missed is said, and fails nothing. */
+function missedAim({ name, exchangeMs }: MeshResult): string[] {
+  const { aimMs } = CASES.find((bench) => bench.name === name)!;
+  return exchangeMs.median > aimMs ? [`${name}: ${grouped(exchangeMs.median)} ms, aim ${aimMs} not met`] : [];
 }
 
 const options = readOptions({
@@ -448,6 +451,7 @@ for (const bench of CASES.filter(({ name }) => options.case === undefined || opt
 }
 console.log(report(results));
 writeJson(options.json, { date: new Date().toISOString(), results });
+for (const missed of results.flatMap(missedAim)) console.log(missed);
 const failures = results.flatMap(failuresOf);
 for (const failure of failures) console.error(failure);
 if (options.check && failures.length > 0) process.exitCode = 1;

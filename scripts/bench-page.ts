@@ -10,12 +10,13 @@ import { formatTable, grouped, quantile } from './table.ts';
 import { longTasks, OBSERVED_MARK, type Task } from './trace.ts';
 
 /**
- * How the page of a phone-wide participant behaves while it trains with two others: long tasks of its main thread,
+ * How the page of a phone-wide participant behaves while it trains with another: long tasks of its main thread,
  * frames a second, how long joining takes; and what the first load weighs.
  */
 const BOUNDS = { taskMs: 50, framesPerSecond: 55, scriptBytes: 200_000, joinMs: 10_000 } as const;
 const PHONE = { width: 390, height: 844 } as const;
-const PEERS = 3;
+/** The fewest that train together: each is a device of its own, and here they share two cores. */
+const PEERS = 2;
 const JOIN_MS = 120_000;
 /** Rounds before measuring: the trainer has chosen its backend and code is compiled. */
 const WARM_UP_ROUNDS = 2;
@@ -23,6 +24,8 @@ const FRAME_WINDOW_MS = 1000;
 
 interface RunResult {
   readonly name: string;
+  /** False for a model ten times the size of what the page offers: reported, not bounded. */
+  readonly bounded: boolean;
   /** From opening the link to taking part, as the page's clock has it. */
   readonly joinMs: number;
   /** Longest task before it had joined, by the wall clock. */
@@ -83,6 +86,7 @@ async function countFrames(durationMs: number): Promise<number[]> {
 
 interface Run {
   readonly name: string;
+  readonly bounded: boolean;
   readonly federation: string;
   readonly examples: number;
 }
@@ -119,6 +123,7 @@ async function measureRun(browser: Browser, url: string, run: Run, seconds: numb
     const rates = framesPerWindow(frames);
     return {
       name: run.name,
+      bounded: run.bounded,
       joinMs: joinedMs,
       longestWhileJoiningMs: longest(tasks.filter(({ startMs }) => startMs < joinedMs)),
       longestTaskMs: longest(tasks.filter(({ startMs }) => startMs >= fromMs)),
@@ -248,17 +253,19 @@ function failuresOf(loads: readonly LoadResult[], runs: readonly RunResult[]): s
         ({ path, gzipBytes }) =>
           `${path}: ${grouped(gzipBytes)} bytes of script, bound ${BOUNDS.scriptBytes}`,
       ),
-    ...runs.flatMap(({ name, longestTaskMs, framesPerSecond, joinMs }) => [
-      ...(longestTaskMs > BOUNDS.taskMs
-        ? [`${name}: a task of ${grouped(longestTaskMs)} ms, bound ${BOUNDS.taskMs}`]
-        : []),
-      ...(framesPerSecond.median < BOUNDS.framesPerSecond
-        ? [`${name}: ${framesPerSecond.median} frames a second, bound ${BOUNDS.framesPerSecond}`]
-        : []),
-      ...(joinMs > BOUNDS.joinMs
-        ? [`${name}: joined after ${grouped(joinMs)} ms, bound ${BOUNDS.joinMs}`]
-        : []),
-    ]),
+    ...runs
+      .filter(({ bounded }) => bounded)
+      .flatMap(({ name, longestTaskMs, framesPerSecond, joinMs }) => [
+        ...(longestTaskMs > BOUNDS.taskMs
+          ? [`${name}: a task of ${grouped(longestTaskMs)} ms, bound ${BOUNDS.taskMs}`]
+          : []),
+        ...(framesPerSecond.median < BOUNDS.framesPerSecond
+          ? [`${name}: ${framesPerSecond.median} frames a second, bound ${BOUNDS.framesPerSecond}`]
+          : []),
+        ...(joinMs > BOUNDS.joinMs
+          ? [`${name}: joined after ${grouped(joinMs)} ms, bound ${BOUNDS.joinMs}`]
+          : []),
+      ]),
   ];
 }
 
@@ -274,11 +281,16 @@ try {
     await measureLoad(browser, server.url, '/f/digits'),
   ];
   const runs = [
-    await measureRun(browser, server.url, { name: 'digits', federation: 'digits', examples: 1000 }, seconds),
     await measureRun(
       browser,
       server.url,
-      { name: '1,000,000 parameters', federation: large.id, examples: EXAMPLES },
+      { name: 'digits', bounded: true, federation: 'digits', examples: 1000 },
+      seconds,
+    ),
+    await measureRun(
+      browser,
+      server.url,
+      { name: '1,000,000 parameters', bounded: false, federation: large.id, examples: EXAMPLES },
       seconds,
     ),
   ];
