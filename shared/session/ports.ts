@@ -1,8 +1,4 @@
 import type { LedgerEntry } from '../ledger/index.ts';
-import type { CryptoRandom } from '../random/index.ts';
-import type { Trainer } from '../training/port.ts';
-import type { Clock } from '../transport/clock.ts';
-import type { Transport } from '../transport/port.ts';
 import type { Model } from '../update/index.ts';
 import type { RoundRecord } from '../wire/index.ts';
 
@@ -15,15 +11,6 @@ export type {
   TrainResult,
 } from '../training/port.ts';
 export type { Clock } from '../transport/clock.ts';
-
-/** Everything a session needs from its host. Browser, server and simulator differ in these five and nothing else. */
-export interface Ports {
-  readonly transport: Transport;
-  readonly trainer: Trainer;
-  readonly store: Store;
-  readonly clock: Clock;
-  readonly random: CryptoRandom;
-}
 
 /** What a node must find again after a reload or a restart. */
 export interface Store {
