@@ -1,5 +1,6 @@
 import { VitePWA } from 'vite-plugin-pwa';
 import { defineConfig } from 'vitest/config';
+import { assembleKernels } from './scripts/assemble-kernels.ts';
 
 /** Room for the largest worker bundle (tfjs with its WebGPU backend) in the offline cache. */
 const MAX_PRECACHED_BYTES = 6_000_000;
@@ -10,6 +11,7 @@ export default defineConfig({
   build: { outDir: '../dist/web', emptyOutDir: true, target: 'es2022' },
   worker: { format: 'es' },
   plugins: [
+    { name: 'assemble-kernels', buildStart: assembleKernels },
     VitePWA({
       registerType: 'prompt',
       injectRegister: false,
@@ -45,5 +47,6 @@ export default defineConfig({
     root: '.',
     include: ['{shared,signaling-server,web,scripts}/**/*.test.ts'],
     maxWorkers: 2,
+    globalSetup: 'scripts/assemble-before-tests.ts',
   },
 });

@@ -1,0 +1,1 @@
+export { assembleKernels as setup } from './assemble-kernels.ts';
