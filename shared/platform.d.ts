@@ -38,21 +38,3 @@ declare function clearTimeout(timer: unknown): void;
 declare var performance: { now(): number };
 declare function btoa(binary: string): string;
 declare function atob(base64: string): string;
-
-interface WebAssemblyMemory {
-  readonly buffer: ArrayBuffer;
-  grow(pages: number): number;
-}
-interface WebAssemblyModule {
-  readonly [brand: symbol]: never;
-}
-declare var WebAssembly: {
-  readonly Module: { new (binary: Uint8Array<ArrayBuffer>): WebAssemblyModule };
-  readonly Instance: {
-    new (
-      module: WebAssemblyModule,
-      imports: Readonly<Record<string, Readonly<Record<string, WebAssemblyMemory>>>>,
-    ): { readonly exports: object };
-  };
-  validate(binary: Uint8Array<ArrayBuffer>): boolean;
-};

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { ImageSchema, TabularSchema } from '../federation/index.ts';
+import type { ImageSchema, TabularSchema, TokensSchema } from '../federation/index.ts';
 import { bytesPerExample, classCounts, exampleBuilder, exampleFormat } from './example-builder.ts';
 import { schemaHash } from './schema-hash.ts';
 
@@ -15,6 +15,28 @@ test('images are bytes with 16-bit classes, tables with a value target floats', 
   expect(exampleFormat(table)).toEqual({ size: 1, inputs: 'float32', targets: 'float32' });
   expect(bytesPerExample(exampleFormat(image))).toBe(4);
   expect(bytesPerExample(exampleFormat(table))).toBe(8);
+});
+
+const tokens: TokensSchema = { kind: 'tokens', length: 3, vocabulary: 256, target: { type: 'next' } };
+
+test('tokens are bytes or floats, with a target for each position', () => {
+  const format = exampleFormat(tokens);
+  expect(format).toEqual({ size: 3, inputs: 'uint8', targets: 'uint16', targetsPerExample: 3 });
+  expect(bytesPerExample(format)).toBe(3 + 3 * 2);
+  expect(exampleFormat({ ...tokens, vocabulary: 100_000 })).toMatchObject({
+    inputs: 'float32',
+    targets: 'float32',
+  });
+  const builder = exampleBuilder(format, 9 * 2);
+  builder.append([1, 2, 3], [2, 3, 4]);
+  builder.append([5, 6, 7], [6, 7, 8]);
+  expect(builder.isFull).toBe(true);
+  expect(builder.take()).toEqual({
+    count: 2,
+    inputs: Uint8Array.of(1, 2, 3, 5, 6, 7),
+    targets: Uint16Array.of(2, 3, 4, 6, 7, 8),
+  });
+  expect(classCounts(tokens, [1, 2])).toBeUndefined();
 });
 
 test('examples are handed out in shards of at most so many bytes, whole and in order', () => {

@@ -1,5 +1,5 @@
 import type { DataSchema } from '../federation/index.ts';
-import { type Examples, inputSize, targetLabels } from './examples.ts';
+import { classCount, type Examples, inputSize, targetLabels, targetsPerExample } from './examples.ts';
 
 /** How the numbers of encoded examples are stored. */
 export interface ExampleFormat {
@@ -7,41 +7,60 @@ export interface ExampleFormat {
   readonly size: number;
   readonly inputs: 'float32' | 'uint8';
   readonly targets: 'float32' | 'uint16';
+  /** One when left out. */
+  readonly targetsPerExample?: number;
 }
 
-/** Images are bytes; a class target is an index of 16 bits (a schema has at most 1000 labels). */
+/**
+ * Images, and tokens of a small vocabulary, are bytes; a class is an index of 16 bits. Where tokens are too many for
+ * that they are float32, which holds integers up to 2^24.
+ */
 export function exampleFormat(schema: DataSchema): ExampleFormat {
+  const classes = classCount(schema);
+  const each = targetsPerExample(schema);
+  const isBytes = schema.kind === 'image' || (schema.kind === 'tokens' && schema.vocabulary <= 2 ** 8);
   return {
     size: inputSize(schema),
-    inputs: schema.kind === 'image' ? 'uint8' : 'float32',
-    targets: targetLabels(schema) === undefined ? 'float32' : 'uint16',
+    inputs: isBytes ? 'uint8' : 'float32',
+    targets: classes !== undefined && classes <= 2 ** 16 ? 'uint16' : 'float32',
+    ...(each > 1 && { targetsPerExample: each }),
   };
 }
 
-export function emptyExamples({ size, inputs, targets }: ExampleFormat, count: number): Examples {
+export function emptyExamples(format: ExampleFormat, count: number): Examples {
+  const { size, inputs, targets, targetsPerExample: each = 1 } = format;
   return {
     count,
     inputs: inputs === 'uint8' ? new Uint8Array(count * size) : new Float32Array(count * size),
-    targets: targets === 'uint16' ? new Uint16Array(count) : new Float32Array(count),
+    targets: targets === 'uint16' ? new Uint16Array(count * each) : new Float32Array(count * each),
   };
 }
 
 /** Bytes of one stored example. */
-export function bytesPerExample({ size, inputs, targets }: ExampleFormat): number {
-  return size * (inputs === 'uint8' ? 1 : 4) + (targets === 'uint16' ? 2 : 4);
+export function bytesPerExample({
+  size,
+  inputs,
+  targets,
+  targetsPerExample: each = 1,
+}: ExampleFormat): number {
+  return size * (inputs === 'uint8' ? 1 : 4) + each * (targets === 'uint16' ? 2 : 4);
 }
+
+/** The target of one example, or its targets. */
+export type EncodedTarget = number | ArrayLike<number>;
 
 /** Gathers examples one by one into shards of about `maxBytes`. */
 export interface ExampleBuilder {
   readonly count: number;
   readonly isFull: boolean;
-  append(inputs: ArrayLike<number>, target: number): void;
+  append(inputs: ArrayLike<number>, target: EncodedTarget): void;
   /** What was gathered, as arrays of its own; the builder starts anew. */
   take(): Examples;
 }
 
 export function exampleBuilder(format: ExampleFormat, maxBytes: number): ExampleBuilder {
   const capacity = Math.max(1, Math.floor(maxBytes / bytesPerExample(format)));
+  const each = format.targetsPerExample ?? 1;
   let held = emptyExamples(format, Math.min(capacity, 256));
   let count = 0;
 
@@ -62,14 +81,15 @@ export function exampleBuilder(format: ExampleFormat, maxBytes: number): Example
     append(inputs, target) {
       if (count === held.count) grow();
       held.inputs.set(inputs, count * format.size);
-      held.targets[count] = target;
+      if (typeof target === 'number') held.targets[count] = target;
+      else held.targets.set(target, count * each);
       count++;
     },
     take() {
       const taken = {
         count,
         inputs: held.inputs.slice(0, count * format.size),
-        targets: held.targets.slice(0, count),
+        targets: held.targets.slice(0, count * each),
       };
       held = emptyExamples(format, Math.min(capacity, 256));
       count = 0;
@@ -78,7 +98,7 @@ export function exampleBuilder(format: ExampleFormat, maxBytes: number): Example
   };
 }
 
-/** Examples of the class, by label; undefined for a value target. */
+/** Examples of the class, by label; undefined where targets have no labels. */
 export function classCounts(
   schema: DataSchema,
   targets: ArrayLike<number>,

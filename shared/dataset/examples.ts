@@ -6,19 +6,35 @@ import type { DataSchema } from '../federation/index.ts';
  */
 export interface Examples {
   readonly count: number;
-  /** count × inputSize(schema). */
+  /** count × inputSize(schema). Token ids stand for themselves, in bytes too. */
   readonly inputs: Float32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>;
-  /** Class indices for a class target; standardized values for a value target. Length `count`. */
+  /**
+   * count × targetsPerExample(schema): class indices for a class target, standardized values for a value target,
+   * token ids for the next token.
+   */
   readonly targets: Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
 }
 
-/** Shape of one encoded example: `[height, width, channels]` for images, `[features]` otherwise. */
+/** The examples from `start` up to `end`, as views. */
+export function sliceExamples({ count, inputs, targets }: Examples, start: number, end: number): Examples {
+  const size = count === 0 ? 0 : inputs.length / count;
+  const each = count === 0 ? 0 : targets.length / count;
+  return {
+    count: end - start,
+    inputs: inputs.subarray(start * size, end * size),
+    targets: targets.subarray(start * each, end * each),
+  };
+}
+
+/** Shape of one encoded example: `[height, width, channels]` for images, `[features]` or `[length]` otherwise. */
 export function inputShape(schema: DataSchema): readonly number[] {
   switch (schema.kind) {
     case 'image':
       return [schema.height, schema.width, schema.channels];
     case 'records':
       return [schema.features];
+    case 'tokens':
+      return [schema.length];
     case 'tabular':
       return [
         schema.columns.reduce(
@@ -34,13 +50,19 @@ export function inputSize(schema: DataSchema): number {
   return inputShape(schema).reduce((product, size) => product * size, 1);
 }
 
-/** The labels of a class target; undefined for a value target. */
+/** The labels of a class target; undefined for others. */
 export function targetLabels(schema: DataSchema): readonly string[] | undefined {
   if (schema.kind === 'image') return schema.labels;
   return schema.target.type === 'class' ? schema.target.labels : undefined;
 }
 
-/** Numbers the model must put out: one per label, or one value. */
-export function outputSize(schema: DataSchema): number {
-  return targetLabels(schema)?.length ?? 1;
+/** Targets of one example: one, or for the next token one per position. */
+export function targetsPerExample(schema: DataSchema): number {
+  return schema.kind === 'tokens' && schema.target.type === 'next' ? schema.length : 1;
+}
+
+/** Classes of each target; undefined for a value target. */
+export function classCount(schema: DataSchema): number | undefined {
+  if (schema.kind === 'tokens' && schema.target.type === 'next') return schema.vocabulary;
+  return targetLabels(schema)?.length;
 }

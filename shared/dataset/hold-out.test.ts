@@ -30,3 +30,10 @@ test('one example cannot be split', () => {
     expect.objectContaining({ code: 'data.too-small' }),
   );
 });
+
+test('several targets of one example stay together', () => {
+  const pairs = { ...ten, targets: Uint16Array.from({ length: 20 }, (_, i) => Math.floor(i / 2)) };
+  const { training, held } = holdOut(pairs, 0.2, 'seed');
+  expect([...training.targets]).toEqual([...training.inputs]);
+  expect([...held.targets]).toEqual([...held.inputs]);
+});

@@ -36,13 +36,16 @@ export function holdOut(
 
 function pick({ count, inputs, targets }: Examples, rows: Uint32Array): Examples {
   const size = inputs.length / count;
+  const each = targets.length / count;
   const chosenInputs =
     inputs instanceof Uint8Array ? new Uint8Array(rows.length * size) : new Float32Array(rows.length * size);
   const chosenTargets =
-    targets instanceof Uint16Array ? new Uint16Array(rows.length) : new Float32Array(rows.length);
+    targets instanceof Uint16Array
+      ? new Uint16Array(rows.length * each)
+      : new Float32Array(rows.length * each);
   rows.forEach((row, i) => {
     chosenInputs.set(inputs.subarray(row * size, (row + 1) * size), i * size);
-    chosenTargets[i] = targets[row]!;
+    chosenTargets.set(targets.subarray(row * each, (row + 1) * each), i * each);
   });
   return { count: rows.length, inputs: chosenInputs, targets: chosenTargets };
 }

@@ -7,17 +7,27 @@ export {
   schemaColumnNames,
 } from './column-mapping.ts';
 export { type ColumnSummarizer, type ColumnSummary, summarizeColumns } from './column-summary.ts';
+export { checkEnoughExamples, dataNotices } from './data-notices.ts';
 export { type Dialect, type DialectHints, sniffDialect } from './dialect.ts';
 export {
   bytesPerExample,
   classCounts,
+  type EncodedTarget,
   type ExampleBuilder,
   type ExampleFormat,
   emptyExamples,
   exampleBuilder,
   exampleFormat,
 } from './example-builder.ts';
-export { type Examples, inputShape, inputSize, outputSize, targetLabels } from './examples.ts';
+export {
+  classCount,
+  type Examples,
+  inputShape,
+  inputSize,
+  sliceExamples,
+  targetLabels,
+  targetsPerExample,
+} from './examples.ts';
 export { holdOut } from './hold-out.ts';
 export { type IdxArray, isIdx, readIdx } from './idx.ts';
 export { type DecodedImage, encodeImage, folderLabel } from './image.ts';
@@ -44,3 +54,5 @@ export {
 export { schemaHash } from './schema-hash.ts';
 export { type RowEncoder, tableEncoder } from './table-encoder.ts';
 export { type DataRow, type TableReader, tableReader } from './table-reader.ts';
+export { type TextSplitter, textSplitter } from './text-splitter.ts';
+export { byteWindowEncoder, tokenEncoder } from './token-encoder.ts';

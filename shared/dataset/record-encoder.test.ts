@@ -35,7 +35,18 @@ test.each([
   ['{"features":[1],"label":"cat"}', 'data.wrong-shape', 'row 3, column "features"', 'an array of 1'],
   ['{"features":[1,"2"],"label":"cat"}', 'data.invalid-value', 'row 3, column "features[1]"', 'a string'],
   ['{"features":[null,2],"label":"cat"}', 'data.invalid-value', 'row 3, column "features[0]"', 'null'],
-  ['{"features":[1e999,2],"label":"cat"}', 'data.invalid-value', 'row 3, column "features[0]"', 'a number'],
+  [
+    '{"features":[1e999,2],"label":"cat"}',
+    'data.invalid-value',
+    'row 3, column "features[0]"',
+    'a larger number',
+  ],
+  [
+    '{"features":[1e39,2],"label":"cat"}',
+    'data.invalid-value',
+    'row 3, column "features[0]"',
+    'a larger number',
+  ],
   ['{"features":[1,2],"label":"dog"}', 'data.unknown-label', 'row 3, column "label"', 'another label'],
   ['{"features":[1,2]}', 'data.invalid-value', 'row 3, column "label"', 'nothing'],
 ])('%s is %s at %s', (text, code, path, received) => {

@@ -1,7 +1,7 @@
 import type { RecordsSchema, Target } from '../federation/index.ts';
 import type { JsonText } from './json-splitter.ts';
 import { type DataProblem, rowPath, shortened } from './problems.ts';
-import { type RowEncoder, targetEncoder } from './table-encoder.ts';
+import { fitsFloat32, type RowEncoder, targetEncoder } from './table-encoder.ts';
 
 /** A JSON record with its place in the file. */
 export interface JsonRow extends JsonText {
@@ -48,15 +48,18 @@ export function recordEncoder(schema: RecordsSchema): RowEncoder<JsonRow> {
         });
       } else {
         features.forEach((feature: unknown, i) => {
-          if (typeof feature === 'number' && Number.isFinite(feature)) {
-            into[i] = (feature - (schema.mean?.[i] ?? 0)) / (schema.scale?.[i] ?? 1);
-            return;
+          if (typeof feature === 'number') {
+            const encoded = (feature - (schema.mean?.[i] ?? 0)) / (schema.scale?.[i] ?? 1);
+            if (fitsFloat32(encoded)) {
+              into[i] = encoded;
+              return;
+            }
           }
           fail(`features[${i}]`, {
             code: 'data.invalid-value',
             summary: 'The feature is not a finite number.',
-            expected: 'a finite number',
-            received: kindOf(feature),
+            expected: 'a finite number, below 3.4e38 once it is scaled',
+            received: typeof feature === 'number' ? 'a larger number' : kindOf(feature),
             remedy: 'Write a number, without quotes.',
             value: shortened(JSON.stringify(feature)),
           });
@@ -112,6 +115,12 @@ export function summarizeRecords(): RecordSummarizer {
 }
 
 function parseRecord(text: string): { features: unknown; label: unknown } | undefined {
+  const record = parseObject(text);
+  return record && { features: record.features, label: record.label };
+}
+
+/** The fields of a JSON object; undefined for anything else. */
+export function parseObject(text: string): Readonly<Record<string, unknown>> | undefined {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -120,11 +129,10 @@ function parseRecord(text: string): { features: unknown; label: unknown } | unde
     throw error;
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
-  const { features, label } = value as { features?: unknown; label?: unknown };
-  return { features, label };
+  return value as Record<string, unknown>;
 }
 
-function kindOf(value: unknown): string {
+export function kindOf(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'an array';

@@ -63,6 +63,13 @@ describe('a problem says where it is, what was expected, what came and what to d
     ['40,NaN,f,none,2', 'data.invalid-value', 'size', 'a number', 'nothing, ?, NA or NaN'],
     ['40,Infinity,f,none,2', 'data.invalid-value', 'size', 'a number', 'an infinite number'],
     ['40,1e999,f,none,2', 'data.invalid-value', 'size', 'a number', 'an infinite number'],
+    [
+      '40,1e39,f,none,2',
+      'data.invalid-value',
+      'size',
+      'a number, below 3.4e38 once it is scaled',
+      'a larger number',
+    ],
     ['40,0,x,none,2', 'data.invalid-value', 'sex', 'one of f, m', 'another text'],
     ['40,0,,none,2', 'data.invalid-value', 'sex', 'one of f, m', 'nothing, ?, NA or NaN'],
     ['40,0,f,none,3', 'data.unknown-label', 'label', 'one of the labels 2, 4', 'another label'],

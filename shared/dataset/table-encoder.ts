@@ -1,5 +1,6 @@
 import type { Column, TabularSchema, Target } from '../federation/index.ts';
 import { type DecimalSeparator, isMissing, labelIndex, parseNumber } from './cell.ts';
+import type { EncodedTarget } from './example-builder.ts';
 import { inputSize } from './examples.ts';
 import { type DataProblem, rowPath, shortened } from './problems.ts';
 import type { DataRow } from './table-reader.ts';
@@ -8,9 +9,10 @@ import type { DataRow } from './table-reader.ts';
 export interface RowEncoder<Row> {
   /**
    * Writes one example into `into` (length inputSize(schema)).
-   * @returns its target: a class index, or a standardized value. Undefined when a problem was reported.
+   * @returns its target: a class index, or a standardized value; or its targets, of next tokens. Undefined when a
+   * problem was reported.
    */
-  encode(row: Row, into: Float32Array, report: (problem: DataProblem) => void): number | undefined;
+  encode(row: Row, into: Float32Array, report: (problem: DataProblem) => void): EncodedTarget | undefined;
 }
 
 type Fault = Pick<DataProblem, 'code' | 'summary' | 'expected' | 'received' | 'remedy'>;
@@ -82,6 +84,8 @@ function numberEncoder(
       into[offset] = (missing - mean) / scale;
       return undefined;
     }
+    const encoded = (value - mean) / scale;
+    if (!fitsFloat32(encoded)) return tooLarge(expected);
     if ((min !== undefined && value < min) || (max !== undefined && value > max)) {
       return {
         code: 'data.invalid-value',
@@ -91,7 +95,7 @@ function numberEncoder(
         remedy: 'Correct the cell; check that it is in the unit the federation uses.',
       };
     }
-    into[offset] = (value - mean) / scale;
+    into[offset] = encoded;
     return undefined;
   };
 }
@@ -124,7 +128,10 @@ export function targetEncoder(
   if (target.type === 'value') {
     return (cell) => {
       const value = parseNumber(cell, decimalSeparator);
-      if (value !== undefined) return (value - target.mean) / target.scale;
+      if (value !== undefined) {
+        const encoded = (value - target.mean) / target.scale;
+        return fitsFloat32(encoded) ? encoded : tooLarge('a number');
+      }
       return isMissing(cell) ? missingCell('a number') : notANumber(cell, 'a number');
     };
   }
@@ -164,6 +171,21 @@ function notANumber(cell: string, expected: string): Fault {
     expected,
     received: INFINITE.test(cell) ? 'an infinite number' : 'text that is not a number',
     remedy: 'Write the number in digits, without unit or thousands separator.',
+  };
+}
+
+/** Training is done in single precision, where larger numbers than 3.4e38 are infinite. */
+export function fitsFloat32(value: number): boolean {
+  return Number.isFinite(Math.fround(value));
+}
+
+function tooLarge(expected: string): Fault {
+  return {
+    code: 'data.invalid-value',
+    summary: 'The number is too large to train on.',
+    expected: `${expected}, below 3.4e38 once it is scaled`,
+    received: 'a larger number',
+    remedy: 'Correct the cell; check that it is in the unit the federation uses.',
   };
 }
 

@@ -12,6 +12,8 @@ export type ErrorCode =
   | 'model.layout-mismatch'
   | 'model.hash-mismatch'
   | 'model.unavailable'
+  | 'model.corrupt'
+  | 'model.unsupported'
   // data
   | 'data.unreadable'
   | 'data.empty'
@@ -27,6 +29,8 @@ export type ErrorCode =
   | 'update.norm-exceeded'
   // training
   | 'training.backend-unavailable'
+  | 'training.backend-failed'
+  | 'training.backend-lost'
   | 'training.diverged'
   | 'training.cancelled'
   | 'training.failed'
@@ -59,6 +63,7 @@ export type ErrorCode =
   | 'storage.corrupt'
   | 'storage.unavailable'
   | 'ledger.broken-chain'
+  | 'privacy.policy-unmet'
   // server
   | 'http.not-found'
   | 'http.too-large'

@@ -61,41 +61,223 @@ const dataSchema = z.discriminatedUnion('kind', [
     scale: z.array(z.number().positive()).optional(),
     target: target.default({ name: 'label', type: 'value', mean: 0, scale: 1 }),
   }),
-]);
-
-const activation = z.enum(['linear', 'relu', 'tanh', 'sigmoid']).default('linear');
-const layer = z.discriminatedUnion('type', [
-  z.strictObject({ type: z.literal('flatten') }),
-  z.strictObject({ type: z.literal('dense'), units: positiveInt(65_536), activation }),
+  /** Sequences of token ids from 0 to vocabulary − 1, all of one length. */
   z.strictObject({
-    type: z.literal('conv2d'),
-    filters: positiveInt(4096),
-    kernelSize: positiveInt(31),
-    strides: positiveInt(8).default(1),
-    padding: z.enum(['same', 'valid']).default('same'),
-    activation,
+    kind: z.literal('tokens'),
+    length: positiveInt(8192),
+    vocabulary: z.int().min(2).max(1_000_000),
+    target: z.discriminatedUnion('type', [
+      ...target.options,
+      /** At each position, the token that comes next. */
+      z.strictObject({ type: z.literal('next') }),
+    ]),
   }),
-  z.strictObject({ type: z.literal('maxPool2d'), poolSize: positiveInt(16).default(2) }),
 ]);
 
-const model = z.strictObject({
+const activation = z
+  .enum(['linear', 'relu', 'relu6', 'leakyRelu', 'elu', 'gelu', 'silu', 'softplus', 'tanh', 'sigmoid'])
+  .default('linear');
+const padding = z.enum(['same', 'valid']);
+/** Lets a later `shared` or `unembedding` layer use the same parameters. */
+const layerName = z
+  .string()
+  .regex(/^[A-Za-z][\w-]{0,39}$/, 'a letter, then letters, digits, hyphens and underscores')
+  .optional();
+const useBias = z.boolean().default(true);
+const epsilon = z.number().positive().max(1).default(1e-5);
+const convolution = {
+  kernelSize: positiveInt(31),
+  strides: positiveInt(8).default(1),
+  padding: padding.default('same'),
+  activation,
+  useBias,
+  name: layerName,
+};
+const pooling = {
+  poolSize: positiveInt(16).default(2),
+  /** `poolSize` when left out. */
+  strides: positiveInt(16).optional(),
+  padding: padding.default('valid'),
+};
+
+const simpleLayers = [
+  z.strictObject({ type: z.literal('flatten') }),
+  z.strictObject({
+    type: z.literal('dense'),
+    units: positiveInt(65_536),
+    activation,
+    useBias,
+    name: layerName,
+  }),
+  z.strictObject({ type: z.literal('conv2d'), filters: positiveInt(4096), ...convolution }),
+  z.strictObject({
+    type: z.literal('depthwiseConv2d'),
+    /** Filters per input channel. */
+    multiplier: positiveInt(64).default(1),
+    ...convolution,
+  }),
+  /** A depthwise convolution and a 1 × 1 convolution after it (Chollet 2017). */
+  z.strictObject({
+    type: z.literal('separableConv2d'),
+    filters: positiveInt(4096),
+    multiplier: positiveInt(64).default(1),
+    ...convolution,
+  }),
+  z.strictObject({ type: z.literal('maxPool2d'), ...pooling }),
+  z.strictObject({ type: z.literal('averagePool2d'), ...pooling }),
+  /** Mean over all positions of an image or a sequence: one number per channel. */
+  z.strictObject({ type: z.literal('globalAveragePool') }),
+  z.strictObject({ type: z.literal('activation'), activation }),
+  /** Over the last axis (Ba et al. 2016). */
+  z.strictObject({ type: z.literal('layerNorm'), epsilon }),
+  /** Over the positions and each of `groups` groups of channels (Wu and He 2018). */
+  z.strictObject({ type: z.literal('groupNorm'), groups: positiveInt(4096), epsilon }),
+  /** Over the batch (Ioffe and Szegedy 2015). Refused with record-level privacy: it mixes examples. */
+  z.strictObject({
+    type: z.literal('batchNorm'),
+    momentum: z.number().min(0).lt(1).default(0.99),
+    epsilon: z.number().positive().max(1).default(1e-3),
+  }),
+  z.strictObject({ type: z.literal('dropout'), rate: z.number().min(0).lt(1) }),
+  /** Token ids [length] → [length, units]. */
+  z.strictObject({
+    type: z.literal('embedding'),
+    vocabulary: positiveInt(1_000_000),
+    units: positiveInt(65_536),
+    name: layerName,
+  }),
+  /** Added to a sequence [length, units]: sines (Vaswani et al. 2017, 3.5), or a table that is trained. */
+  z.strictObject({
+    type: z.literal('positionalEncoding'),
+    kind: z.enum(['sinusoidal', 'learned']).default('sinusoidal'),
+  }),
+  /** Multi-head self-attention over a sequence [length, units] (Vaswani et al. 2017, 3.2). */
+  z.strictObject({
+    type: z.literal('attention'),
+    heads: positiveInt(256),
+    /** Numbers per head; units / heads when left out. */
+    keySize: positiveInt(4096).optional(),
+    /** True: a position sees itself and those before it. */
+    causal: z.boolean().default(false),
+    name: layerName,
+  }),
+  /** The layer of that name once more, with the same parameters. */
+  z.strictObject({ type: z.literal('shared'), of: z.string().min(1) }),
+  /** Logits over the vocabulary by the transposed table of an embedding (Press and Wolf 2017). */
+  z.strictObject({ type: z.literal('unembedding'), of: z.string().min(1) }),
+] as const;
+
+type SimpleLayerSpec = z.output<(typeof simpleLayers)[number]>;
+type SimpleLayerInput = z.input<(typeof simpleLayers)[number]>;
+/** inputs + layers(inputs), or shortcut(inputs) + layers(inputs) where the shapes differ (He et al. 2016). */
+export interface ResidualSpec {
+  type: 'residual';
+  layers: LayerSpec[];
+  shortcut: LayerSpec[];
+}
+interface ResidualInput {
+  type: 'residual';
+  layers: LayerInput[];
+  shortcut?: LayerInput[] | undefined;
+}
+export type LayerSpec = SimpleLayerSpec | ResidualSpec;
+type LayerInput = SimpleLayerInput | ResidualInput;
+
+const layer: z.ZodType<LayerSpec, LayerInput> = z.lazy(() =>
+  z.discriminatedUnion('type', [
+    ...simpleLayers,
+    z.strictObject({
+      type: z.literal('residual'),
+      layers: z.array(layer).min(1).max(64),
+      shortcut: z.array(layer).max(16).default([]),
+    }),
+  ]),
+);
+
+export const modelSchema = z.strictObject({
   layers: z.array(layer).min(1).max(256),
-  loss: z.enum(['softmaxCrossEntropy', 'meanSquaredError']),
+  /**
+   * `sigmoidCrossEntropy`: one output for two labels, otherwise one per label, each against the rest.
+   * `huber`: squared within `huberDelta` of the target, linear beyond.
+   */
+  loss: z.enum(['softmaxCrossEntropy', 'sigmoidCrossEntropy', 'meanSquaredError', 'huber']),
+  /** In units of the standardized target. */
+  huberDelta: z.number().positive().default(1),
   /** Names the stream of initial weights; the same seed gives the same bits on every device. */
   seed: z.string().min(1).max(120).default('murmuration'),
 });
 
-const training = z.strictObject({
-  optimizer: z
-    .strictObject({
-      type: z.literal('sgd'),
-      learningRate: z.number().positive().max(100),
-      momentum: z.number().min(0).lt(1).default(0),
-    })
-    .prefault({ type: 'sgd', learningRate: 0.1 }),
+const learningRate = z.number().positive().max(100);
+const beta = z.number().min(0).lt(1);
+const adam = {
+  learningRate,
+  beta1: beta.default(0.9),
+  beta2: beta.default(0.999),
+  epsilon: z.number().positive().max(1).default(1e-8),
+};
+const optimizer = z.discriminatedUnion('type', [
+  z.strictObject({
+    type: z.literal('sgd'),
+    learningRate,
+    momentum: beta.default(0),
+    nesterov: z.boolean().default(false),
+    /** Added to the gradient as weightDecay × weight. */
+    weightDecay: z.number().min(0).max(1).default(0),
+  }),
+  /** Kingma and Ba 2015, algorithm 1. */
+  z.strictObject({ type: z.literal('adam'), ...adam }),
+  /** Decoupled weight decay (Loshchilov and Hutter 2019, algorithm 2). */
+  z.strictObject({
+    type: z.literal('adamw'),
+    ...adam,
+    weightDecay: z.number().min(0).max(1).default(0.01),
+  }),
+]);
+
+/** What the learning rate is multiplied by, as a function of the round. */
+const schedule = z
+  .strictObject({
+    /** Rises linearly from 1 / (warmupRounds + 1) to 1. */
+    warmupRounds: z.int().min(0).max(100_000).default(0),
+    decay: z
+      .discriminatedUnion('type', [
+        z.strictObject({ type: z.literal('none') }),
+        /** × factor every so many rounds after the warm-up. */
+        z.strictObject({
+          type: z.literal('step'),
+          everyRounds: positiveInt(100_000),
+          factor: z.number().positive().max(1),
+        }),
+        /** From 1 down to `floor` over so many rounds after the warm-up, then `floor` (Loshchilov and Hutter 2017). */
+        z.strictObject({
+          type: z.literal('cosine'),
+          rounds: positiveInt(100_000),
+          floor: z.number().min(0).max(1).default(0),
+        }),
+      ])
+      .prefault({ type: 'none' }),
+  })
+  .prefault({});
+
+/** Random changes to training images, drawn anew each time an image is used. */
+const augmentation = z.strictObject({
+  /** At most so many pixels in each direction. */
+  shift: z.int().min(0).max(64).default(0),
+  /** At most so many degrees either way. */
+  rotateDegrees: z.number().min(0).max(180).default(0),
+  flipHorizontally: z.boolean().default(false),
+});
+
+export const trainingSchema = z.strictObject({
+  optimizer: optimizer.prefault({ type: 'sgd', learningRate: 0.1 }),
+  schedule,
+  /** With record-level privacy and Poisson sampling, the expected number of examples in a batch. */
   batchSize: positiveInt(65_536).default(32),
   /** Passes over the local examples per round. */
   epochs: positiveInt(1000).default(1),
+  /** μ of FedProx: pulls the weights towards the round's base (Li et al. 2020, equation 2). */
+  proximal: z.number().min(0).max(100).default(0),
+  augmentation: augmentation.prefault({}),
 });
 
 const strategy = z.strictObject({
@@ -111,9 +293,28 @@ const strategy = z.strictObject({
   clipNorm: z.number().positive().max(1e6).default(20),
 });
 
+/**
+ * DP-SGD on the device (Abadi et al. 2016): each example's gradient is clipped to `clipNorm`, and Gaussian noise of
+ * standard deviation noiseMultiplier × clipNorm is added to each batch's sum.
+ */
+const recordPrivacy = z.strictObject({
+  clipNorm: z.number().positive().max(1e6).default(1),
+  noiseMultiplier: z.number().positive().max(1000),
+  /**
+   * `poisson`: each example enters each batch by its own coin, of probability batchSize / examples.
+   * `fixed`: batches of exactly batchSize, drawn without replacement, which needs another accounting.
+   */
+  sampling: z.enum(['poisson', 'fixed']).default('poisson'),
+});
+
 const privacy = z.strictObject({
-  /** `none`: no noise. Epsilon is infinite, and the page says so. */
-  trustModel: z.enum(['none']).default('none'),
+  /**
+   * `none`: no noise. Epsilon is infinite, and the page says so.
+   * `record`: each device adds noise while it trains, which hides single records from everyone.
+   */
+  trustModel: z.enum(['none', 'record']).default('none'),
+  /** With `record`, how. */
+  record: recordPrivacy.optional(),
   /** `none`: owners of a slice see that slice of every update. */
   secureAggregation: z.enum(['none']).default('none'),
 });
@@ -158,8 +359,8 @@ export const federationSchema = z.strictObject({
   name,
   description: z.string().max(4000).default(''),
   data: dataSchema,
-  model,
-  training: training.prefault({}),
+  model: modelSchema,
+  training: trainingSchema.prefault({}),
   strategy: strategy.prefault({ type: 'fedavg' }),
   privacy: privacy.prefault({}),
   cohort: cohort.prefault({}),
@@ -180,12 +381,15 @@ export type DataSchema = Federation['data'];
 export type TabularSchema = Extract<DataSchema, { kind: 'tabular' }>;
 export type ImageSchema = Extract<DataSchema, { kind: 'image' }>;
 export type RecordsSchema = Extract<DataSchema, { kind: 'records' }>;
+export type TokensSchema = Extract<DataSchema, { kind: 'tokens' }>;
 export type Column = TabularSchema['columns'][number];
 export type Target = TabularSchema['target'];
 export type ModelSpec = Federation['model'];
-export type LayerSpec = ModelSpec['layers'][number];
 export type Activation = z.output<typeof activation>;
 export type TrainingSpec = Federation['training'];
+export type OptimizerSpec = TrainingSpec['optimizer'];
+export type RecordPrivacy = NonNullable<Federation['privacy']['record']>;
+export type ModelInput = FederationInput['model'];
 
 /**
  * Validates a federation document.
@@ -217,6 +421,17 @@ export function parseFederation(input: unknown): Federation {
       path: 'cohort.minParticipants',
       expected: `at most cohort.groupSize, ${federation.cohort.groupSize}`,
       received: String(federation.cohort.minParticipants),
+    },
+  );
+  check(
+    (federation.privacy.trustModel === 'record') === (federation.privacy.record !== undefined),
+    'federation.invalid',
+    'The trust model and the settings of record-level privacy go together.',
+    {
+      path: 'privacy.record',
+      expected:
+        federation.privacy.trustModel === 'record' ? 'a noise multiplier' : 'nothing, or trustModel "record"',
+      received: federation.privacy.record === undefined ? 'nothing' : 'settings',
     },
   );
   return federation;

@@ -9,11 +9,17 @@ export {
   formatPath,
   type ImageSchema,
   type LayerSpec,
+  type ModelInput,
   type ModelSpec,
+  modelSchema,
+  type OptimizerSpec,
   parseFederation,
+  type RecordPrivacy,
   type RecordsSchema,
   type TabularSchema,
   type Target,
+  type TokensSchema,
   type TrainingSpec,
+  trainingSchema,
 } from './document.ts';
 export { sampleFederations } from './samples.ts';

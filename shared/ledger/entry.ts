@@ -1,3 +1,5 @@
+import type { RecordNoise } from '../update/index.ts';
+
 /**
  * One release of something computed from a dataset, written before it leaves the device. Frozen: an accountant
  * may read it years later. An event that no accountant knows costs an infinite epsilon.
@@ -18,5 +20,12 @@ export type ReleaseEvent =
       readonly clipNorm: number;
       readonly weight: number;
     }
+  /** An update that DP-SGD trained: a composition of subsampled Gaussian mechanisms over the records. */
+  | ({
+      readonly mechanism: 'sampled-gaussian';
+      readonly released: 'update';
+      /** Local examples it was weighted by: public. */
+      readonly weight: number;
+    } & RecordNoise)
   /** Counts of right predictions on held-out local examples, without noise. */
   | { readonly mechanism: 'none'; readonly released: 'local-metrics' };

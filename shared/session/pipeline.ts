@@ -32,12 +32,47 @@ export function protectUpdate(
   });
   const weight = weightOf(federation, local.examples);
   const { update: clipped, report } = clipUpdate(local, fixedPoint.clipNorm, weight);
+  const release = releaseOf(local, federation, fixedPoint.clipNorm, weight);
   const masked = mask(addNoise(quantize(clipped, fixedPoint)));
   return {
     update: masked,
     report,
-    release: { mechanism: 'none', released: 'update', clipNorm: fixedPoint.clipNorm, weight },
+    release,
   };
+}
+
+/**
+ * What the ledger will say of the update. Clipping, rounding and adding up afterwards take nothing away from the
+ * privacy of what was already noised.
+ * @throws `privacy.policy-unmet` when training hid records less than the federation promises.
+ */
+function releaseOf(
+  local: LocalUpdate,
+  { privacy }: Pick<Federation, 'privacy'>,
+  clipNorm: number,
+  weight: number,
+): ReleaseEvent {
+  const { record } = privacy;
+  if (record === undefined) return { mechanism: 'none', released: 'update', clipNorm, weight };
+  const noise = local.recordNoise;
+  check(
+    noise !== undefined &&
+      noise.noiseMultiplier >= record.noiseMultiplier &&
+      noise.clipNorm <= record.clipNorm &&
+      noise.sampling === record.sampling,
+    'privacy.policy-unmet',
+    'The update was not trained as privately as the federation promises.',
+    {
+      path: 'privacy.record',
+      expected: `${record.sampling} sampling, noise multiplier ${record.noiseMultiplier}, clip norm ${record.clipNorm}`,
+      received:
+        noise === undefined
+          ? 'no noise'
+          : `${noise.sampling} sampling, noise multiplier ${noise.noiseMultiplier}, clip norm ${noise.clipNorm}`,
+      remedy: 'Nothing was sent. Join again so that the trainer gets the federation as it is now.',
+    },
+  );
+  return { mechanism: 'sampled-gaussian', released: 'update', weight, ...noise };
 }
 
 /** Trust model `none`: the update as it is, and a ledger event whose epsilon is infinite. */

@@ -51,6 +51,8 @@ export function createMemoryNetwork(
   clock: Clock,
   random: SeededRandom,
   initial: NetworkFaults = PERFECT,
+  /** Which two nodes may ever have a way between them; all, if left out. */
+  mayMeet: (a: NodeId, b: NodeId) => boolean = () => true,
 ): MemoryNetwork {
   const ports = new Map<NodeId, Port>();
   const cut = new Set<string>();
@@ -86,7 +88,7 @@ export function createMemoryNetwork(
   function reviewAll(id: NodeId, reason: 'left' | 'lost', afterMs: number): void {
     const own = ports.get(id);
     for (const other of ports.values()) {
-      if (other.id === id) continue;
+      if (other.id === id || !mayMeet(id, other.id)) continue;
       review(other, id, reason, afterMs);
       if (own?.alive) review(own, other.id, reason, afterMs);
     }

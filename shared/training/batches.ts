@@ -17,34 +17,42 @@ export function checkExamples(compiled: CompiledModel, examples: Examples): void
     remedy: 'Add data to the data set.',
   });
   checkInputs(compiled, examples.inputs, examples.count);
-  check(
-    examples.targets.length === examples.count,
-    'data.wrong-shape',
-    'The targets do not match the examples.',
-    { path: 'targets', expected: `${examples.count} targets`, received: String(examples.targets.length) },
-  );
-  for (let i = 0; i < examples.count; i++) {
-    const target = examples.targets[i]!;
+  checkTargets(compiled, examples);
+}
+
+function checkTargets(compiled: CompiledModel, { targets, count }: Examples): void {
+  const { targetsPerExample: each, classes } = compiled;
+  check(targets.length === count * each, 'data.wrong-shape', 'The targets do not match the examples.', {
+    path: 'targets',
+    expected: `${count * each} targets`,
+    received: String(targets.length),
+  });
+  for (let i = 0; i < targets.length; i++) {
+    const target = targets[i]!;
+    const path = each === 1 ? `example ${i}` : `example ${Math.floor(i / each)}, target ${i % each}`;
     if (compiled.target === 'class') {
-      if (Number.isInteger(target) && target >= 0 && target < compiled.outputSize) continue;
+      if (Number.isInteger(target) && target >= 0 && target < classes) continue;
       throw new MurmurationError(
         'data.unknown-label',
         'An example has a label the federation does not know.',
         {
-          path: `example ${i}`,
-          expected: `a class index from 0 to ${compiled.outputSize - 1}`,
+          path,
+          expected: `a class index from 0 to ${classes - 1}`,
           remedy: 'Import the data again with the labels of this federation.',
         },
       );
     }
     check(Number.isFinite(target), 'data.invalid-value', 'An example has a target that is not a number.', {
-      path: `example ${i}`,
+      path,
       expected: 'a finite number',
     });
   }
 }
 
-/** @throws `data.wrong-shape` on a wrong length; `data.invalid-value` on an input that is not finite. */
+/**
+ * @throws `data.wrong-shape` on a wrong length; `data.invalid-value` on an input that is not finite, or not the id
+ * of a token.
+ */
 export function checkInputs(compiled: CompiledModel, inputs: Float32Array | Uint8Array, count: number): void {
   check(
     inputs.length === count * compiled.inputSize,
@@ -57,49 +65,87 @@ export function checkInputs(compiled: CompiledModel, inputs: Float32Array | Uint
       remedy: 'Import the data again for this federation.',
     },
   );
-  if (inputs instanceof Uint8Array) return;
-  for (let i = 0; i < inputs.length; i++) {
-    if (Number.isFinite(inputs[i]!)) continue;
-    throw new MurmurationError('data.invalid-value', 'An input is not a finite number.', {
-      path: `example ${Math.floor(i / compiled.inputSize)}, number ${i % compiled.inputSize}`,
-      expected: 'a finite number',
-      remedy: 'Correct or remove the row.',
-    });
+  const { inputKind } = compiled;
+  if (inputKind !== 'numbers') {
+    const { vocabulary } = inputKind;
+    for (let i = 0; i < inputs.length; i++) {
+      const id = inputs[i]!;
+      if (Number.isInteger(id) && id >= 0 && id < vocabulary) continue;
+      throw badInput(
+        compiled,
+        i,
+        'An input is not the id of a token.',
+        `an integer from 0 to ${vocabulary - 1}`,
+      );
+    }
+  } else if (inputs instanceof Float32Array) {
+    for (let i = 0; i < inputs.length; i++) {
+      if (!Number.isFinite(inputs[i]!))
+        throw badInput(compiled, i, 'An input is not a finite number.', 'a finite number');
+    }
   }
 }
 
-/** Rows of `inputs` at `indices`, as a tensor [indices.length, ...inputShape]. Bytes become bytes / 255. */
+function badInput(
+  { inputSize }: CompiledModel,
+  index: number,
+  summary: string,
+  expected: string,
+): MurmurationError {
+  return new MurmurationError('data.invalid-value', summary, {
+    path: `example ${Math.floor(index / inputSize)}, number ${index % inputSize}`,
+    expected,
+    remedy: 'Correct or remove the row.',
+  });
+}
+
+/**
+ * Rows of `inputs` at `indices`, as a tensor [indices.length, ...inputShape]: int32 for token ids, otherwise float32,
+ * where bytes become bytes / 255.
+ */
 export function inputBatch(
   compiled: CompiledModel,
   inputs: Float32Array | Uint8Array,
   indices: ArrayLike<number>,
 ): Tensor {
   const size = compiled.inputSize;
+  const shape = [indices.length, ...compiled.inputShape];
+  if (compiled.inputKind !== 'numbers') {
+    return tensor(gatherRows(inputs, size, indices, new Int32Array(indices.length * size)), shape, 'int32');
+  }
   const batch = new Float32Array(indices.length * size);
-  for (let row = 0; row < indices.length; row++) {
-    const start = indices[row]! * size;
-    if (inputs instanceof Float32Array) {
-      batch.set(inputs.subarray(start, start + size), row * size);
-    } else {
+  if (inputs instanceof Float32Array) gatherRows(inputs, size, indices, batch);
+  else {
+    for (let row = 0; row < indices.length; row++) {
+      const start = indices[row]! * size;
       for (let k = 0; k < size; k++) batch[row * size + k] = BYTE_TO_UNIT[inputs[start + k]!]!;
     }
   }
-  return tensor(batch, [indices.length, ...compiled.inputShape], 'float32');
+  return tensor(batch, shape, 'float32');
 }
 
-/** Targets at `indices`: int32 classes or float32 values, [indices.length]. */
+/** Targets of the examples at `indices`: int32 classes or float32 values, [indices.length × targetsPerExample]. */
 export function targetBatch(
   compiled: CompiledModel,
   targets: Float32Array | Uint16Array,
   indices: ArrayLike<number>,
 ): Tensor1D {
+  const each = compiled.targetsPerExample;
+  const length = indices.length * each;
   return compiled.target === 'class'
-    ? tensor1d(
-        Int32Array.from(indices, (i) => targets[i]!),
-        'int32',
-      )
-    : tensor1d(
-        Float32Array.from(indices, (i) => targets[i]!),
-        'float32',
-      );
+    ? tensor1d(gatherRows(targets, each, indices, new Int32Array(length)), 'int32')
+    : tensor1d(gatherRows(targets, each, indices, new Float32Array(length)), 'float32');
+}
+
+function gatherRows<T extends Float32Array | Int32Array>(
+  source: Float32Array | Uint8Array | Uint16Array,
+  size: number,
+  indices: ArrayLike<number>,
+  into: T,
+): T {
+  for (let row = 0; row < indices.length; row++) {
+    const start = indices[row]! * size;
+    into.set(source.subarray(start, start + size), row * size);
+  }
+  return into;
 }

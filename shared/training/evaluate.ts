@@ -5,10 +5,13 @@ import type { Model } from '../update/index.ts';
 import { checkExamples, checkInputs, inputBatch } from './batches.ts';
 import { throwIfCancelled } from './cancel.ts';
 import { type EventLoopYield, eventLoopYield } from './event-loop.ts';
-import { countsOf, softmaxInPlace } from './metrics.ts';
+import { type MetricReport, metricReport } from './metric-report.ts';
+import { addTotals, emptyTotals, totalsOf } from './metric-totals.ts';
+import { countsOf, probabilitiesOfRow } from './metrics.ts';
 import type { CompiledModel } from './model/compile.ts';
 import { checkLayout, tensorsOf } from './parameters.ts';
 import type { EvaluationCounts } from './port.ts';
+import { rankingQuality } from './ranking.ts';
 
 /** Numbers in the largest layer of a forward pass: 64 MB of float32, and at most 512 examples. */
 const MAX_BATCH_NUMBERS = 16_000_000;
@@ -23,7 +26,7 @@ export interface Evaluation {
 }
 
 /**
- * Counts right answers and adds up the loss over the examples, on the current backend.
+ * Counts right answers and adds up the loss over the targets of the examples, on the current backend.
  * @throws `model.layout-mismatch`, `data.*`, `training.diverged` on an output that is not finite,
  * `training.cancelled` within one batch of the signal.
  */
@@ -35,8 +38,7 @@ export async function evaluateModel(evaluation: Evaluation): Promise<EvaluationC
   if (examples.count === 0) return counts;
   checkExamples(compiled, examples);
   await forEachOutput(compiled, model.weights, examples.inputs, examples.count, signal, (outputs, start) => {
-    const targets = examples.targets.subarray(start, start + outputs.length / compiled.outputSize);
-    const batch = countsOf(compiled.target, outputs, targets);
+    const batch = countsOf(compiled, outputs, targetsFrom(compiled, examples, start, outputs));
     counts = {
       total: counts.total + batch.total,
       correct: counts.correct + batch.correct,
@@ -44,6 +46,51 @@ export async function evaluateModel(evaluation: Evaluation): Promise<EvaluationC
     };
   });
   return counts;
+}
+
+/** Scores that are kept for ranking: 64 MB of doubles. */
+const MAX_SCORES = 2 ** 23;
+
+export interface Measurement extends Evaluation {
+  /** Of the standardized target; errors are reported in its own unit. */
+  readonly targetScale?: number;
+}
+
+/**
+ * All metrics that fit the target, over examples of this device. The area under the ROC curve is left out where
+ * there are more scores than can be kept.
+ * @throws as {@link evaluateModel}.
+ */
+export async function measureModel(measurement: Measurement): Promise<MetricReport> {
+  const { compiled, examples, model, signal, targetScale = 1 } = measurement;
+  const { classes, targetsPerExample, outputSize } = compiled;
+  throwIfCancelled(signal);
+  checkLayout(compiled.layout, model);
+  if (examples.count === 0) return metricReport(compiled, emptyTotals(compiled), { targetScale });
+  checkExamples(compiled, examples);
+  const isRanked = classes > 0 && targetsPerExample === 1 && examples.count * classes <= MAX_SCORES;
+  const scores = new Float64Array(isRanked ? examples.count * classes : 0);
+  let totals = emptyTotals(compiled);
+  await forEachOutput(compiled, model.weights, examples.inputs, examples.count, signal, (outputs, start) => {
+    totals = addTotals(totals, totalsOf(compiled, outputs, targetsFrom(compiled, examples, start, outputs)));
+    if (!isRanked) return;
+    for (let i = 0; i < outputs.length / outputSize; i++) {
+      const row = outputs.subarray(i * outputSize, (i + 1) * outputSize);
+      probabilitiesOfRow(compiled, row, scores.subarray((start + i) * classes, (start + i + 1) * classes));
+    }
+  });
+  const ranking = isRanked ? rankingQuality(scores, examples.targets, classes) : undefined;
+  return metricReport(compiled, totals, { ranking, targetScale });
+}
+
+/** The targets that a batch of outputs from the example `start` on belongs to. */
+function targetsFrom(
+  { targetsPerExample: each, outputSize }: CompiledModel,
+  { targets }: Examples,
+  start: number,
+  outputs: Float32Array,
+): Examples['targets'] {
+  return targets.subarray(start * each, start * each + outputs.length / outputSize);
 }
 
 export interface Prediction {
@@ -55,7 +102,8 @@ export interface Prediction {
 }
 
 /**
- * @returns examples × outputSize, row-major: for classes the probabilities of each, otherwise standardized values.
+ * @returns examples × targetsPerExample × (classes, or 1), row-major: for classes the probabilities of each, otherwise
+ * standardized values.
  * @throws `model.layout-mismatch`, `data.empty`, `data.wrong-shape`, `data.invalid-value`, `training.diverged`.
  */
 export async function predict(prediction: Prediction): Promise<Float32Array<ArrayBuffer>> {
@@ -63,15 +111,24 @@ export async function predict(prediction: Prediction): Promise<Float32Array<Arra
   const count = Math.ceil(inputs.length / compiled.inputSize);
   if (count === 0) throw new MurmurationError('data.empty', 'There is nothing to predict from.');
   checkInputs(compiled, inputs, count);
-  const predicted = new Float32Array(count * compiled.outputSize);
+  const { outputSize, targetsPerExample: each } = compiled;
+  const width = Math.max(1, compiled.classes);
+  const predicted = new Float32Array(count * each * width);
   await forEachOutput(compiled, weights, inputs, count, signal, (outputs, start) => {
-    if (compiled.target === 'class') softmaxInPlace(outputs, compiled.outputSize);
-    predicted.set(outputs, start * compiled.outputSize);
+    if (compiled.target === 'value') {
+      predicted.set(outputs, start * each);
+      return;
+    }
+    for (let i = 0; i < outputs.length / outputSize; i++) {
+      const at = (start * each + i) * width;
+      const row = outputs.subarray(i * outputSize, (i + 1) * outputSize);
+      probabilitiesOfRow(compiled, row, predicted.subarray(at, at + width));
+    }
   });
   return predicted;
 }
 
-/** Runs the model over all inputs, a batch at a time, and hands out each batch's [examples × outputSize]. */
+/** Runs the model over all inputs, a batch at a time, and hands out each batch's [examples × targets × outputSize]. */
 async function forEachOutput(
   compiled: CompiledModel,
   weights: Float32Array,

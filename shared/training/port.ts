@@ -18,6 +18,8 @@ export interface TrainJob {
   /** Names the order in which examples are visited. */
   readonly seed: string;
   readonly signal: AbortSignal;
+  /** Added to every step's mean gradient, one number per parameter: SCAFFOLD's variates (Karimireddy et al. 2020). */
+  readonly control?: Float32Array;
   readonly onProgress?: (progress: TrainProgress) => void;
 }
 

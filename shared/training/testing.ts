@@ -28,7 +28,7 @@ export function federationWith(
     labels: [...'0123456789'],
   },
 ): Federation {
-  const isValue = data.kind !== 'image' && data.target?.type !== 'class';
+  const isValue = data.kind !== 'image' && (data.target?.type ?? 'value') === 'value';
   return parseFederation({
     format: 'murmuration/federation',
     formatVersion: 1,

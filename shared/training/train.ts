@@ -1,19 +1,28 @@
 import type { Examples } from '../dataset/examples.ts';
 import { check } from '../errors/index.ts';
-import type { TrainingSpec } from '../federation/index.ts';
-import { seededRandom, shuffle } from '../random/index.ts';
+import type { RecordPrivacy, TrainingSpec } from '../federation/index.ts';
+import { type CryptoRandom, seededRandom } from '../random/index.ts';
+import type { RecordNoise } from '../update/index.ts';
+import { type Batches, privateBatches, shuffledBatches } from './batch-order.ts';
 import { checkExamples } from './batches.ts';
 import { throwIfCancelled } from './cancel.ts';
 import { eventLoopYield } from './event-loop.ts';
 import type { CompiledModel } from './model/compile.ts';
-import { checkLayout, tensorsOf, weightsOf } from './parameters.ts';
+import { gaussianNoise } from './noise.ts';
+import type { Pacer } from './pace.ts';
+import { checkLayout } from './parameters.ts';
 import type { TrainJob, TrainResult } from './port.ts';
 import { progressReporter } from './progress.ts';
-import { disposeSgd, initSgd } from './sgd.ts';
-import { diverged, readLoss, stepOnBatch } from './step.ts';
+import { uniformSource } from './sampling.ts';
+import { learningRateAt } from './schedule.ts';
+import { createStepper, diverged } from './stepper.ts';
 
 /** 1 GB of float32 in the largest layer: beyond it the WASM heap, at most 4 GB, cannot hold a step. */
 const MAX_BATCH_NUMBERS = 2 ** 28;
+/** 128 MB of float32 in the per-example gradients of one parameter, where a layer makes them. */
+const MAX_GRADIENT_NUMBERS = 2 ** 25;
+/** Layers with large parameters take norms without per-example gradients; fewer examples at a time only cost time. */
+const MIN_MICRO_BATCH = 32;
 
 export interface LocalTraining extends TrainJob {
   readonly compiled: CompiledModel;
@@ -21,12 +30,19 @@ export interface LocalTraining extends TrainJob {
   readonly training: TrainingSpec;
   /** Fewest examples worth training on; 1 when left out. */
   readonly minimumExamples?: number;
+  /** Rests between steps. */
+  readonly pacer?: Pacer;
+  /** Trains by DP-SGD. Its coins and noise come from `random`, never from the seed. */
+  readonly privacy?: {
+    readonly record: RecordPrivacy;
+    readonly random: CryptoRandom;
+  };
 }
 
 /**
- * One participant's part of a round: some epochs of SGD from `base` over the local examples, on the current
- * backend. The order of examples follows from `seed`; momentum starts at rest each round; the last batch of an
- * epoch may be smaller. Leaves no tensor behind, however it ends.
+ * One participant's part of a round: some epochs of training from `base` over the local examples, on the current
+ * backend. The order of examples follows from `seed`, or with record-level privacy from secret coins; the
+ * optimizer's memory starts at rest each round. Leaves no tensor behind, however it ends.
  * @returns new weights − base, and the mean loss of the last epoch.
  * @throws `model.layout-mismatch`, `data.*`, `training.diverged` on a loss or weight that is not finite,
  * `training.cancelled` within one step of the signal.
@@ -44,42 +60,85 @@ export async function trainLocally(job: LocalTraining): Promise<TrainResult> {
     remedy: 'Add data to the data set.',
   });
 
-  checkBatch(compiled, Math.min(training.batchSize, examples.count));
+  const batches =
+    job.privacy === undefined
+      ? shuffledBatches(examples.count, training, seededRandom(job.seed))
+      : privateBatches(examples.count, training, job.privacy.record, uniformSource(job.privacy.random));
+  const microBatch = job.privacy === undefined ? batches.largest : microBatchOf(compiled, batches.largest);
+  checkBatch(compiled, microBatch);
 
-  const batchesPerEpoch = Math.ceil(examples.count / training.batchSize);
-  const progress = progressReporter(batchesPerEpoch * training.epochs, job.onProgress);
-  const order = Uint32Array.from({ length: examples.count }, (_, i) => i);
-  const random = seededRandom(job.seed);
+  const progress = progressReporter(batches.steps, job.onProgress);
   const loop = eventLoopYield();
-  let state = initSgd(tensorsOf(layout, base.weights), training.optimizer.momentum);
-  let epochLoss = 0;
+  const stepper = createStepper({
+    compiled,
+    training,
+    learningRate: learningRateAt(training, base.version),
+    base: base.weights,
+    random: seededRandom(job.seed).fork('dropout'),
+    ...(job.control === undefined ? {} : { control: job.control }),
+    ...(job.privacy === undefined
+      ? {}
+      : {
+          privacy: {
+            record: job.privacy.record,
+            expectedBatch: batches.expectedBatch,
+            noise: gaussianNoise(job.privacy.random),
+            microBatch,
+          },
+        }),
+  });
+  // Of the last pass over the data.
+  let lossSum = 0;
+  let lossExamples = 0;
   try {
-    for (let epoch = 0; epoch < training.epochs; epoch++) {
-      shuffle(order, random.fork(epoch));
-      let lossSum = 0;
-      for (let start = 0; start < order.length; start += training.batchSize) {
-        const indices = order.subarray(start, start + training.batchSize);
-        const step = stepOnBatch(compiled, examples, training.optimizer, state, indices);
-        state = step.state;
-        const loss = await readLoss(step.loss);
+    for (let step = 0; step < batches.steps; step++) {
+      const indices = batches.at(step);
+      const startMs = performance.now();
+      const loss = await stepper.step(examples, indices);
+      const stepMs = performance.now() - startMs;
+      if (step >= batches.steps - batches.stepsPerEpoch) {
         lossSum += loss * indices.length;
-        progress.step(loss, indices.length);
-        await loop.next();
-        throwIfCancelled(signal);
+        lossExamples += indices.length;
       }
-      epochLoss = lossSum / examples.count;
+      progress.step(loss, indices.length);
+      await loop.next();
+      await job.pacer?.afterStep(stepMs, signal);
+      throwIfCancelled(signal);
     }
-    const delta = await weightsOf(layout, state.parameters);
+    const delta = await stepper.weights();
     for (let i = 0; i < delta.length; i++) {
       delta[i] = delta[i]! - base.weights[i]!;
       if (!Number.isFinite(delta[i]!)) throw diverged('A weight is no longer a finite number.');
     }
     throwIfCancelled(signal);
-    return { update: { layoutHash: layout.hash, delta, examples: examples.count }, loss: epochLoss };
+    const update = { layoutHash: layout.hash, delta, examples: examples.count };
+    const recordNoise = job.privacy && recordNoiseOf(job.privacy.record, batches);
+    return {
+      update: recordNoise === undefined ? update : { ...update, recordNoise },
+      loss: lossExamples === 0 ? 0 : lossSum / lossExamples,
+    };
   } finally {
-    disposeSgd(state);
+    stepper.dispose();
     loop.close();
   }
+}
+
+/** What one round of DP-SGD spends. */
+function recordNoiseOf(record: RecordPrivacy, batches: Batches): RecordNoise {
+  return {
+    noiseMultiplier: record.noiseMultiplier,
+    clipNorm: record.clipNorm,
+    sampling: record.sampling,
+    samplingRate: batches.samplingRate,
+    steps: batches.steps,
+  };
+}
+
+/** As many examples as fit, so that a batch of any size can be trained privately in a small memory. */
+function microBatchOf(compiled: CompiledModel, largest: number): number {
+  const byActivations = Math.floor(MAX_BATCH_NUMBERS / compiled.largestLayer);
+  const byGradients = Math.floor(MAX_GRADIENT_NUMBERS / compiled.largestParameter);
+  return Math.max(1, Math.min(largest, byActivations, Math.max(MIN_MICRO_BATCH, byGradients)));
 }
 
 function checkBatch(compiled: CompiledModel, batchSize: number): void {

@@ -7,5 +7,6 @@ export {
   type MaskedUpdate,
   type NoisedUpdate,
   type QuantizedUpdate,
+  type RecordNoise,
   staged,
 } from './stages.ts';

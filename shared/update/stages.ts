@@ -11,6 +11,20 @@ export interface LocalUpdate {
   readonly delta: Float32Array<ArrayBuffer>;
   /** Local examples it was computed from, before any cap. */
   readonly examples: number;
+  /** How its training hid single records; left out when it did not. */
+  readonly recordNoise?: RecordNoise;
+}
+
+/** What a round of DP-SGD did (Abadi et al. 2016): what an accountant has to know to say what it cost. */
+export interface RecordNoise {
+  /** Standard deviation of the noise on each sum of clipped gradients, over `clipNorm`. */
+  readonly noiseMultiplier: number;
+  readonly clipNorm: number;
+  /** How each step chose its examples. */
+  readonly sampling: 'poisson' | 'fixed';
+  /** Probability that one example takes part in one step. */
+  readonly samplingRate: number;
+  readonly steps: number;
 }
 
 /** Scaled down so that its L2 norm is at most `clipNorm`. */

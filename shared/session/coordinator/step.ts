@@ -1,6 +1,5 @@
 import type { ErrorCode } from '../../errors/index.ts';
 import { type NodeId, type ParticipantId, SERVER } from '../../identity/index.ts';
-import { seededRandom, shuffle } from '../../random/index.ts';
 import type { AttemptId, Message, MessageOf, ModelRef, RoundRecord } from '../../wire/index.ts';
 import {
   attemptTag,
@@ -10,6 +9,7 @@ import {
   type Step,
   type TimerName,
 } from '../effects.ts';
+import { drawCohort } from './cohort.ts';
 import {
   type CoordinatorContext,
   type CoordinatorState,
@@ -187,9 +187,7 @@ class Turn {
     }
     if (this.isAwaitingMost()) return this.timer('settle', context.settleMs);
     draft.gatheringSinceMs = undefined;
-    const cohort = (shuffle(eligible.sort(), seededRandom(event.entropy)) as ParticipantId[])
-      .slice(0, context.groupSize)
-      .sort();
+    const cohort = drawCohort(eligible, context.groupSize, event.entropy);
     const round = base.version + 1;
     const last = draft.lastAttempt;
     const attempt = {

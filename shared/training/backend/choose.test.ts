@@ -1,17 +1,17 @@
-import { getBackend, memory } from '@tensorflow/tfjs-core';
+import { getBackend, getKernel, memory, registerKernel, unregisterKernel } from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
 import { compileModel } from '../model/compile.ts';
 import { federationWith, useBackend } from '../testing.ts';
 import { type BackendCandidate, chooseBackend } from './choose.ts';
 
-const compiled = compileModel(
-  federationWith([
-    { type: 'flatten' },
-    { type: 'dense', units: 32, activation: 'relu' },
-    { type: 'dense', units: 10 },
-  ]),
-);
-const choice = () => ({ compiled, batchSize: 32, signal: new AbortController().signal });
+const federation = federationWith([
+  { type: 'flatten' },
+  { type: 'dense', units: 32, activation: 'tanh' },
+  { type: 'dense', units: 10 },
+]);
+const compiled = compileModel(federation);
+const { model } = federation;
+const choice = () => ({ compiled, model, batchSize: 32, signal: new AbortController().signal });
 
 const wasm: BackendCandidate = {
   name: 'wasm',
@@ -45,6 +45,7 @@ describe('chooseBackend', () => {
       expect(getBackend()).toBe(report.name);
       const figures = /^It takes ([\d.]+) ms a step, (\w+) ([\d.]+) ms\.$/.exec(other!.reason);
       expect(figures?.[2]).toBe(report.name);
+      expect(other).toMatchObject({ why: 'slower', msPerStep: expect.closeTo(Number(figures![1]), 0) });
       expect(Number(figures![1])).toBeGreaterThanOrEqual(Number(figures![3]));
       expect(report.msPerStep).toBeGreaterThan(0);
     },
@@ -57,10 +58,60 @@ describe('chooseBackend', () => {
     );
     expect(name).toBe('wasm');
     expect(passedOver).toEqual([
-      { name: 'absent', reason: 'There is no adapter.' },
-      { name: 'broken', reason: 'It failed: no device' },
-      { name: 'cpu', reason: 'It is used only when nothing else works.' },
+      { name: 'absent', why: 'absent', reason: 'There is no adapter.' },
+      { name: 'broken', why: 'faulty', reason: 'It failed: no device' },
+      { name: 'cpu', why: 'untried', reason: 'It is used only when nothing else works.' },
     ]);
+  });
+
+  it('refuses one that computes wrongly, in words', async () => {
+    const right = getKernel('Tanh', 'cpu')!;
+    unregisterKernel('Tanh', 'cpu');
+    registerKernel({ ...right, kernelFunc: getKernel('Sigmoid', 'cpu')!.kernelFunc });
+    try {
+      const { name, passedOver } = await chooseBackend([cpu, wasm], choice());
+      expect(name).toBe('wasm');
+      expect(passedOver).toEqual([
+        { name: 'cpu', why: 'faulty', reason: expect.stringMatching(/^It computes wrong outputs for tanh/) },
+      ]);
+    } finally {
+      unregisterKernel('Tanh', 'cpu');
+      registerKernel(right);
+    }
+  });
+
+  it('does not try what failed before', async () => {
+    const excluded = [{ name: 'wasm', reason: 'It trapped.' }];
+    const { name, passedOver } = await chooseBackend([wasm, cpu], { ...choice(), excluded });
+    expect(name).toBe('cpu');
+    expect(passedOver).toEqual([{ name: 'wasm', why: 'faulty', reason: 'It trapped.' }]);
+  });
+
+  describe('with a report of before', () => {
+    const remembered = { name: 'cpu', msPerStep: 7, batchSize: 32, passedOver: [] };
+    const untouched: BackendCandidate = {
+      name: 'wasm',
+      activate: () => Promise.reject(new Error('not to be tried')),
+    };
+
+    it('takes its backend without measuring again', async () => {
+      expect(await chooseBackend([untouched, cpu], { ...choice(), remembered })).toBe(remembered);
+      expect(getBackend()).toBe('cpu');
+    });
+
+    it.each<[string, BackendCandidate]>([
+      ['does not start', { ...cpu, activate: async () => ({ ready: false, reason: 'Gone.' }) }],
+      ['throws', { ...cpu, activate: () => Promise.reject(new Error('Gone.')) }],
+    ])('chooses anew when its backend %s', async (_, gone) => {
+      expect(await chooseBackend([wasm, gone], { ...choice(), remembered })).toMatchObject({ name: 'wasm' });
+    });
+
+    it('chooses anew when its backend failed since, or is not a candidate', async () => {
+      const excluded = [{ name: 'cpu', reason: 'It failed.' }];
+      const again = { ...choice(), remembered };
+      expect(await chooseBackend([wasm, cpu], { ...again, excluded })).toMatchObject({ name: 'wasm' });
+      expect(await chooseBackend([wasm], again)).toMatchObject({ name: 'wasm' });
+    });
   });
 
   it('takes the last resort when nothing else works', async () => {
@@ -73,8 +124,8 @@ describe('chooseBackend', () => {
     const { name, passedOver } = await chooseBackend([wasm, hanging, cpu], { ...choice(), budgetMs: 200 });
     expect(name).toBe('wasm');
     expect(passedOver).toEqual([
-      { name: 'hanging', reason: 'It took too long to start.' },
-      { name: 'cpu', reason: 'There was no time left to try it.' },
+      { name: 'hanging', why: 'faulty', reason: 'It took too long to start.' },
+      { name: 'cpu', why: 'untried', reason: 'There was no time left to try it.' },
     ]);
   });
 

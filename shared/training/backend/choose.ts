@@ -1,9 +1,11 @@
 import { MurmurationError } from '../../errors/index.ts';
+import type { ModelSpec } from '../../federation/index.ts';
 import { throwIfCancelled } from '../cancel.ts';
 import type { CompiledModel } from '../model/compile.ts';
+import { conformanceFault } from './conformance.ts';
 import { withinMs } from './limit.ts';
 import { type Measurement, measureSteps } from './measure.ts';
-import { probeFault } from './probe.ts';
+import { PROBES, type Probe, probesFor } from './probe-table.ts';
 
 export type BackendActivation = { readonly ready: true } | { readonly ready: false; readonly reason: string };
 
@@ -25,13 +27,31 @@ export interface BackendReport {
   readonly msPerStep: number;
   /** Examples in the timed steps. */
   readonly batchSize: number;
-  readonly passedOver: readonly { readonly name: string; readonly reason: string }[];
+  readonly passedOver: readonly PassedOver[];
+}
+
+export interface PassedOver {
+  readonly name: string;
+  /**
+   * `faulty`: it failed, hung, or computes wrong results. `slower`: it works. `absent`: the device has none worth
+   * trying. `untried`: there was no need, or no time.
+   */
+  readonly why: 'faulty' | 'slower' | 'absent' | 'untried';
+  readonly reason: string;
+  /** Where it was timed. */
+  readonly msPerStep?: number;
 }
 
 export interface BackendChoice {
   readonly compiled: CompiledModel;
   readonly batchSize: number;
   readonly signal: AbortSignal;
+  /** Whose parts a backend must compute rightly; without it, every part there is. */
+  readonly model?: ModelSpec;
+  /** Not to be used, and why: what failed before. */
+  readonly excluded?: readonly { readonly name: string; readonly reason: string }[];
+  /** An earlier report for the same model on the same device: its backend is used at once if it starts. */
+  readonly remembered?: BackendReport | undefined;
   /** Time for the candidates after the first that works; one that is not done by then has lost. */
   readonly budgetMs?: number;
 }
@@ -63,31 +83,41 @@ export async function chooseBackend(
   const batchSize = Math.min(choice.batchSize, MAX_TIMED_BATCH);
   const budgetMs = choice.budgetMs ?? DEFAULT_BUDGET_MS;
   let deadlineMs: number | undefined;
-  const passedOver: { name: string; reason: string }[] = [];
+  const probes = choice.model === undefined ? PROBES : probesFor(choice.model);
+  const excluded = new Map(choice.excluded?.map(({ name, reason }) => [name, reason]));
+  const remembered = await activateRemembered(candidates, excluded, choice);
+  if (remembered !== undefined) return remembered;
+
+  const passedOver: PassedOver[] = [];
   const late: Promise<unknown>[] = [];
   let best: Contender | undefined;
   let current: BackendCandidate | undefined;
 
   for (const candidate of candidates) {
     throwIfCancelled(signal);
+    const failedBefore = excluded.get(candidate.name);
+    if (failedBefore !== undefined) {
+      passedOver.push({ name: candidate.name, why: 'faulty', reason: failedBefore });
+      continue;
+    }
     const limitMs = deadlineMs === undefined ? FIRST_BACKEND_LIMIT_MS : deadlineMs - performance.now();
     if (best !== undefined && (candidate.lastResort || limitMs < 1)) {
       const reason = candidate.lastResort
         ? 'It is used only when nothing else works.'
         : 'There was no time left to try it.';
-      passedOver.push({ name: candidate.name, reason });
+      passedOver.push({ name: candidate.name, why: 'untried', reason });
       continue;
     }
     current = candidate;
     const expectedLoss = best?.measured.firstLoss;
     const attempt = await withinMs(limitMs, signal, (signal) =>
-      tryCandidate(candidate, { compiled, batchSize, signal }, expectedLoss),
+      tryCandidate(candidate, { compiled, batchSize, signal }, probes, expectedLoss),
     );
     throwIfCancelled(signal);
     if (attempt.timedOut) late.push(attempt.work);
-    const outcome = attempt.timedOut ? 'It took too long to start.' : attempt.value;
-    if (typeof outcome === 'string') {
-      passedOver.push({ name: candidate.name, reason: outcome });
+    const outcome = attempt.timedOut ? faulty('It took too long to start.') : attempt.value;
+    if ('reason' in outcome) {
+      passedOver.push({ name: candidate.name, ...outcome });
       continue;
     }
     const contender: Contender = { candidate, measured: outcome };
@@ -100,7 +130,7 @@ export async function chooseBackend(
   if (best !== undefined && current !== best.candidate) {
     const activation = await best.candidate.activate(signal);
     if (!activation.ready) {
-      passedOver.push({ name: best.candidate.name, reason: activation.reason });
+      passedOver.push({ name: best.candidate.name, why: 'faulty', reason: activation.reason });
       best = undefined;
     }
   }
@@ -120,24 +150,51 @@ export async function chooseBackend(
   return { name: candidate.name, msPerStep: measured.msPerStep, batchSize, passedOver };
 }
 
+/** What passed the self-test and the comparison before need not do it again: the caller knows that nothing changed. */
+async function activateRemembered(
+  candidates: readonly BackendCandidate[],
+  excluded: ReadonlyMap<string, string>,
+  { remembered, signal }: BackendChoice,
+): Promise<BackendReport | undefined> {
+  const candidate = candidates.find(({ name }) => name === remembered?.name);
+  if (remembered === undefined || candidate === undefined || excluded.has(candidate.name)) return undefined;
+  const attempt = await withinMs(FIRST_BACKEND_LIMIT_MS, signal, async (signal) => {
+    try {
+      return (await candidate.activate(signal)).ready;
+    } catch {
+      // Whatever it is, the full choice that follows meets it again and names it.
+      return false;
+    }
+  });
+  throwIfCancelled(signal);
+  return !attempt.timedOut && attempt.value ? remembered : undefined;
+}
+
+type Fault = Pick<PassedOver, 'why' | 'reason'>;
+
+function faulty(reason: string): Fault {
+  return { why: 'faulty', reason };
+}
+
 /** @returns the measurement, or why the candidate is out. Never rejects. */
 async function tryCandidate(
   candidate: BackendCandidate,
   { compiled, batchSize, signal }: BackendChoice,
+  probes: readonly Probe[],
   expectedLoss: number | undefined,
-): Promise<Measurement | string> {
+): Promise<Measurement | Fault> {
   try {
     const activation = await candidate.activate(signal);
-    if (!activation.ready) return activation.reason;
-    const fault = await probeFault(signal);
-    if (fault !== undefined) return fault;
+    if (!activation.ready) return { why: 'absent', reason: activation.reason };
+    const fault = await conformanceFault(probes, signal);
+    if (fault !== undefined) return faulty(fault);
     const measured = await measureSteps(compiled, batchSize, MAX_TIMING_MS, signal);
     const off = Math.abs(measured.firstLoss - (expectedLoss ?? measured.firstLoss));
     return off <= LOSS_TOLERANCE * Math.max(1, Math.abs(expectedLoss ?? 0))
       ? measured
-      : 'It computes another loss than the backends before it.';
+      : faulty('It computes another loss than the backends before it.');
   } catch (thrown) {
-    return `It failed: ${thrown instanceof Error ? thrown.message : String(thrown)}`;
+    return faulty(`It failed: ${thrown instanceof Error ? thrown.message : String(thrown)}`);
   }
 }
 
@@ -145,7 +202,12 @@ function ranked(a: Contender, b: Contender | undefined): [winner: Contender, los
   return b === undefined || a.measured.msPerStep < b.measured.msPerStep ? [a, b] : [b, a];
 }
 
-function slower(loser: Contender, winner: Contender): { name: string; reason: string } {
+function slower(loser: Contender, winner: Contender): PassedOver {
   const [slow, fast] = [loser, winner].map(({ measured }) => `${measured.msPerStep.toFixed(1)} ms`);
-  return { name: loser.candidate.name, reason: `It takes ${slow} a step, ${winner.candidate.name} ${fast}.` };
+  return {
+    name: loser.candidate.name,
+    why: 'slower',
+    reason: `It takes ${slow} a step, ${winner.candidate.name} ${fast}.`,
+    msPerStep: loser.measured.msPerStep,
+  };
 }

@@ -1,9 +1,9 @@
+import { trainingSchema } from '../../federation/index.ts';
+import { seededRandom } from '../../random/index.ts';
 import { throwIfCancelled } from '../cancel.ts';
 import type { CompiledModel } from '../model/compile.ts';
-import { tensorsOf } from '../parameters.ts';
-import { disposeSgd, initSgd } from '../sgd.ts';
-import { readLoss, stepOnBatch } from '../step.ts';
-import { syntheticExamples } from './probe.ts';
+import { createStepper } from '../stepper.ts';
+import { syntheticExamples } from './synthetic.ts';
 
 export interface Measurement {
   readonly msPerStep: number;
@@ -12,6 +12,7 @@ export interface Measurement {
 }
 
 const TIMED_STEPS = 5;
+const TRAINING = trainingSchema.parse({ optimizer: { type: 'sgd', learningRate: 1e-3 } });
 
 /**
  * Times training steps of the model on the current backend: the median of up to five, after one that compiles
@@ -25,17 +26,20 @@ export async function measureSteps(
 ): Promise<Measurement> {
   const examples = syntheticExamples(compiled, batchSize);
   const indices = [...Array(batchSize).keys()];
-  const optimizer = { type: 'sgd', learningRate: 1e-3, momentum: 0 } as const;
-  let state = initSgd(tensorsOf(compiled.layout, compiled.initialWeights()), 0);
+  const stepper = createStepper({
+    compiled,
+    training: TRAINING,
+    learningRate: 1e-3,
+    base: compiled.initialWeights(),
+    random: seededRandom('measure'),
+  });
   try {
     let firstLoss = 0;
     let deadlineMs = Number.POSITIVE_INFINITY;
     const durationsMs: number[] = [];
     for (let i = 0; i <= TIMED_STEPS; i++) {
       const startMs = performance.now();
-      const step = stepOnBatch(compiled, examples, optimizer, state, indices);
-      state = step.state;
-      const loss = await readLoss(step.loss);
+      const loss = await stepper.step(examples, indices);
       throwIfCancelled(signal);
       const nowMs = performance.now();
       if (i === 0) {
@@ -49,6 +53,6 @@ export async function measureSteps(
     durationsMs.sort((a, b) => a - b);
     return { msPerStep: durationsMs[durationsMs.length >> 1]!, firstLoss };
   } finally {
-    disposeSgd(state);
+    stepper.dispose();
   }
 }

@@ -1,4 +1,4 @@
-import { matMul, memory, type Tensor2D, tensor2d, tidy } from '@tensorflow/tfjs-core';
+import { broadcastTo, matMul, memory, type Tensor2D, tensor2d, tidy, zeros } from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
 import { disagreement, noise, useBackend } from '../testing.ts';
 
@@ -32,6 +32,53 @@ describe('BatchMatMul on WASM', () => {
       matMul(noise('a', a) as Tensor2D, noise('b', b) as Tensor2D, transposeA, transposeB),
     );
     expect(difference).toBeLessThanOrEqual(1e-5);
+  });
+
+  it.each([
+    { a: [2, 1, 4, 3], b: [1, 3, 3, 5] },
+    { a: [1, 2, 4, 3], b: [3, 1, 3, 5] },
+    { a: [5, 4, 3], b: [1, 3, 5] },
+    { a: [1, 4, 3], b: [5, 3, 5] },
+    { a: [2, 3, 4, 3], b: [3, 3, 5] },
+    { a: [2, 3, 4, 3], b: [3, 5] },
+  ])('broadcasts batches: $a by $b', async ({ a, b }) => {
+    await useBackend('wasm');
+    const outer = Array.from({ length: Math.max(a.length, b.length) - 2 }, (_, i) =>
+      Math.max(a.toReversed()[i + 2] ?? 1, b.toReversed()[i + 2] ?? 1),
+    ).toReversed();
+    const [product, expected] = tidy(() => {
+      const [left, right] = [noise('a', a) as Tensor2D, noise('b', b) as Tensor2D];
+      return [
+        matMul(left, right),
+        matMul(
+          broadcastTo(left, [...outer, ...a.slice(-2)] as [number, number]),
+          broadcastTo(right, [...outer, ...b.slice(-2)] as [number, number]),
+        ),
+      ] as const;
+    });
+    expect(product.shape).toEqual([...outer, 4, 5]);
+    expect(await product.data()).toEqual(await expected.data());
+    product.dispose();
+    expected.dispose();
+  });
+
+  it('multiplies empty matrices', async () => {
+    await useBackend('wasm');
+    const [none, nothing] = tidy(() => [
+      matMul(zeros([0, 3]) as Tensor2D, zeros([3, 2]) as Tensor2D),
+      matMul(zeros([2, 0]) as Tensor2D, zeros([0, 2]) as Tensor2D),
+    ]) as [Tensor2D, Tensor2D];
+    expect(none.shape).toEqual([0, 2]);
+    expect([...(await nothing.data())]).toEqual([0, 0, 0, 0]);
+    none.dispose();
+    nothing.dispose();
+  });
+
+  it('refuses integers', async () => {
+    await useBackend('wasm');
+    const integers = tensor2d([[1]], undefined, 'int32');
+    expect(() => matMul(integers, integers)).toThrow(expect.objectContaining({ code: 'training.failed' }));
+    integers.dispose();
   });
 
   it('leaves no tensor behind', async () => {

@@ -1,101 +1,101 @@
-import { backend_util, type KernelConfig, type KernelFunc, type TensorInfo } from '@tensorflow/tfjs-core';
-import { MurmurationError } from '../../errors/index.ts';
-import { type KernelRunner, runnerOf, stockKernel, type WasmBackend } from './wasm-backend.ts';
+import type { KernelConfig, KernelFunc, TensorInfo } from '@tensorflow/tfjs-core';
+import { nativeKernels } from '../native/module.ts';
+import { paddedTo8 } from './conv2d-convolve.ts';
+import { copyIntoFrames, frameBytes, framing } from './conv2d-frames.ts';
+import { type ConvAttributes, convGeometry, forwardAxes, type Shape4D } from './conv2d-geometry.ts';
+import { checkGradientShape } from './conv2d-gradient-shape.ts';
+import { withScratch } from './conv2d-scratch.ts';
+import { pointerOf, type WasmBackend } from './wasm-backend.ts';
 
-/** 16 MB of patches at a time: enough that small models take one product, little enough for a phone. */
-const MAX_PATCH_NUMBERS = 4_000_000;
+/** The last tile of a filter row may read, and not use, so many bytes beyond the frames. */
+const OVERRUN_BYTES = 64;
 
-interface Attributes {
-  readonly strides: number | [number, number];
-  readonly pad: 'same' | 'valid' | number;
-  readonly dataFormat: 'NHWC' | 'NCHW';
-  readonly dimRoundingMode?: 'floor' | 'round' | 'ceil';
-  readonly filterShape: [number, number, number, number];
+interface Attributes extends ConvAttributes {
+  readonly filterShape: Shape4D;
 }
 
-type ConvInfo = ReturnType<typeof backend_util.computeConv2DInfo>;
+/** Gradient of a convolution with respect to its filter, summed over the batch. */
+export function nativeConv2dBackpropFilter(): KernelConfig {
+  return { kernelName: 'Conv2DBackpropFilter', backendName: 'wasm', kernelFunc: kernelFunc(false) };
+}
 
 /**
- * Gradient of a convolution with respect to its filter, which the WASM package lacks. For each place (row,
- * column) of the filter, its gradient [in, out] is the product of the inputs under that place, [in, positions],
- * with dy, [positions, out]; as many places as fit {@link MAX_PATCH_NUMBERS} share one product.
+ * The same for every example by itself, at the same number of operations: inputs x and dy, attributes those of
+ * Conv2DBackpropFilter, result [batch, filterHeight, filterWidth, in, out]. Not a kernel of tfjs.
  */
-export function conv2dBackpropFilter(): KernelConfig {
-  const multiply = runnerOf(stockKernel('BatchMatMul'));
-  const kernelFunc = (({ inputs, backend, attrs }) =>
-    filterGradient(
-      inputs as { x: TensorInfo; dy: TensorInfo },
-      backend as unknown as WasmBackend,
-      attrs as unknown as Attributes,
-      multiply,
-    )) as KernelFunc;
-  return { kernelName: 'Conv2DBackpropFilter', backendName: 'wasm', kernelFunc };
+export function nativeConv2dPerExampleFilterGradient(): KernelConfig {
+  return {
+    kernelName: 'Conv2DPerExampleFilterGradient',
+    backendName: 'wasm',
+    kernelFunc: kernelFunc(true),
+  };
 }
 
-function filterGradient(
-  { x, dy }: { x: TensorInfo; dy: TensorInfo },
-  wasm: WasmBackend,
-  { strides, pad, dataFormat, dimRoundingMode, filterShape }: Attributes,
-  multiply: KernelRunner,
+function kernelFunc(perExample: boolean): KernelFunc {
+  return (({ inputs, backend, attrs }) => {
+    const { x, dy } = inputs as { x: TensorInfo; dy: TensorInfo };
+    return gradient(x, dy, attrs as unknown as Attributes, perExample, backend as unknown as WasmBackend);
+  }) as KernelFunc;
+}
+
+function gradient(
+  x: TensorInfo,
+  dy: TensorInfo,
+  { filterShape, ...attributes }: Attributes,
+  perExample: boolean,
+  backend: WasmBackend,
 ): TensorInfo {
-  if (dataFormat !== 'NHWC') {
-    throw new MurmurationError('training.failed', 'This convolution cannot be trained on WASM.', {
-      expected: 'the data format NHWC',
-      received: dataFormat,
-    });
-  }
-  const info = backend_util.computeConv2DInfo(
-    x.shape as [number, number, number, number],
-    filterShape,
-    strides,
-    1,
-    pad,
-    dimRoundingMode,
-  );
-  const positions = info.batchSize * info.outHeight * info.outWidth;
-  const { inChannels, outChannels } = info;
-  const places = info.filterHeight * info.filterWidth;
-  const placesAtOnce = Math.max(
-    1,
-    Math.min(places, Math.floor(MAX_PATCH_NUMBERS / (positions * inChannels))),
-  );
-  const gradient = wasm.makeOutput(filterShape, 'float32');
-  const flatDy = { ...dy, shape: [1, positions, outChannels] };
-  for (let first = 0; first < places; first += placesAtOnce) {
-    const count = Math.min(placesAtOnce, places - first);
-    const patches = wasm.makeOutput([1, count * inChannels, positions], 'float32');
-    const from = wasm.typedArrayFromHeap(x);
-    const to = wasm.typedArrayFromHeap(patches);
-    for (let k = 0; k < count; k++) {
-      const start = k * inChannels * positions;
-      gather(from, to.subarray(start, start + inChannels * positions), info, first + k);
+  const geometry = convGeometry(x.shape as Shape4D, filterShape, attributes);
+  const { images, height, width, channels, outHeight, outWidth } = geometry;
+  const [filterHeight, filterWidth, , outputs] = filterShape;
+  checkGradientShape(dy, [images, outHeight, outWidth, outputs]);
+  const native = nativeKernels(backend);
+  const { rows, columns } = forwardAxes(geometry);
+  const result = backend.makeOutput(perExample ? [images, ...filterShape] : [...filterShape], 'float32');
+  // A sum over no examples is zero.
+  if (images === 0) native.clear(pointerOf(result, backend), perExample ? 0 : numberOf(filterShape) * 4);
+  const source = { pointer: pointerOf(x, backend), images, height, width, channels };
+  const frames = framing(source, [rows], [columns], perExample ? 1 : Infinity);
+  const lineBytes = outWidth * outputs * 4;
+  const filterBytes = numberOf(filterShape) * 4;
+  const maxPositions = Math.max(0, ...frames.blocks.map((block) => block.images * block.rows * outWidth));
+  const bytes = {
+    frames: frameBytes(frames) + OVERRUN_BYTES,
+    panels: paddedTo8(outputs) * maxPositions * 4,
+  };
+  withScratch(backend, bytes, (scratch) => {
+    native.clear(scratch.frames, bytes.frames);
+    for (const block of frames.blocks) {
+      const { pointer, bytesPerImage, pitch } = copyIntoFrames(frames, block, scratch.frames, native);
+      const firstLine = block.firstImage * outHeight + block.firstRow;
+      native.packPanels(
+        pointerOf(dy, backend) + firstLine * lineBytes,
+        block.images * block.rows * outWidth,
+        outputs,
+        scratch.panels,
+      );
+      const isFirst = block.firstRow === 0 && (perExample || block.firstImage === 0);
+      native.filterGradient(
+        pointer,
+        block.images,
+        bytesPerImage,
+        pitch,
+        block.rows,
+        outWidth,
+        rows.step * pitch,
+        columns.step * channels * 4,
+        filterHeight,
+        filterWidth * channels,
+        scratch.panels,
+        outputs,
+        !isFirst,
+        pointerOf(result, backend) + (perExample ? block.firstImage * filterBytes : 0),
+      );
     }
-    const product = multiply({ a: patches, b: flatDy }, wasm, { transposeA: false, transposeB: false });
-    wasm.typedArrayFromHeap(gradient).set(wasm.typedArrayFromHeap(product), first * inChannels * outChannels);
-    wasm.disposeData(product.dataId);
-    wasm.disposeData(patches.dataId);
-  }
-  return gradient;
+  });
+  return result;
 }
 
-/** Writes, as [in, positions], what lies under one place of the filter; zero where that is padding. */
-function gather(from: Float32Array, to: Float32Array, info: ConvInfo, place: number): void {
-  const { batchSize, inHeight, inWidth, inChannels, outHeight, outWidth, strideHeight, strideWidth } = info;
-  const rowOffset = Math.floor(place / info.filterWidth) - info.padInfo.top;
-  const columnOffset = (place % info.filterWidth) - info.padInfo.left;
-  let written = 0;
-  for (let channel = 0; channel < inChannels; channel++) {
-    for (let example = 0; example < batchSize; example++) {
-      for (let outRow = 0; outRow < outHeight; outRow++) {
-        const row = outRow * strideHeight + rowOffset;
-        const rowStart = (example * inHeight + row) * inWidth;
-        const inside = row >= 0 && row < inHeight;
-        for (let outColumn = 0; outColumn < outWidth; outColumn++) {
-          const column = outColumn * strideWidth + columnOffset;
-          to[written++] =
-            inside && column >= 0 && column < inWidth ? from[(rowStart + column) * inChannels + channel]! : 0;
-        }
-      }
-    }
-  }
+function numberOf(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
 }

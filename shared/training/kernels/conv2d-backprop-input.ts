@@ -1,72 +1,66 @@
-import { backend_util, type KernelConfig, type KernelFunc, type TensorInfo } from '@tensorflow/tfjs-core';
-import { runnerOf, stockKernel, type WasmBackend } from './wasm-backend.ts';
+import type { KernelConfig, KernelFunc, TensorInfo } from '@tensorflow/tfjs-core';
+import { nativeKernels } from '../native/module.ts';
+import { convolveBlocks, denseKind, type Kind } from './conv2d-convolve.ts';
+import { framing } from './conv2d-frames.ts';
+import { backwardPhases, type ConvAttributes, convGeometry, type Shape4D } from './conv2d-geometry.ts';
+import { checkGradientShape } from './conv2d-gradient-shape.ts';
+import { pointerOf, type WasmBackend } from './wasm-backend.ts';
 
-interface Attributes {
-  readonly strides: number | [number, number];
-  readonly pad: 'same' | 'valid' | number;
-  readonly dataFormat: 'NHWC' | 'NCHW';
-  readonly dimRoundingMode?: 'floor' | 'round' | 'ceil';
-  readonly inputShape: [number, number, number, number];
+interface Attributes extends ConvAttributes {
+  readonly inputShape: Shape4D;
 }
 
-/**
- * Gradient of a convolution with respect to its input. With stride 1 it is itself a convolution, of dy with the
- * filter turned by 180° and its channels swapped (Dumoulin and Visin 2016, section 4), which XNNPACK runs about
- * nine times as fast as the stock loop. Other strides, other formats: the stock kernel.
- */
-export function fastConv2dBackpropInput(): KernelConfig {
-  const stock = stockKernel('Conv2DBackpropInput');
-  const conv2d = runnerOf(stockKernel('Conv2D'));
-  const kernelFunc = ((args) => {
-    const wasm = args.backend as unknown as WasmBackend;
-    const { dy, filter } = args.inputs as { dy: TensorInfo; filter: TensorInfo };
-    const { strides, pad, dataFormat, dimRoundingMode, inputShape } = args.attrs as unknown as Attributes;
-    const { strideHeight, strideWidth, padInfo } = backend_util.computeConv2DInfo(
-      inputShape,
-      filter.shape as [number, number, number, number],
-      strides,
-      1,
-      pad,
-      dimRoundingMode,
-    );
-    const [height, width] = filter.shape as [number, number];
-    const pads = [
-      [0, 0],
-      [height - 1 - padInfo.top, height - 1 - padInfo.bottom],
-      [width - 1 - padInfo.left, width - 1 - padInfo.right],
-      [0, 0],
-    ];
-    const fits = pads.every(([before, after]) => before! >= 0 && after! >= 0);
-    if (strideHeight !== 1 || strideWidth !== 1 || dataFormat !== 'NHWC' || !fits)
-      return stock.kernelFunc(args);
-
-    const turned = turnedFilter(filter, wasm);
-    const dx = conv2d({ x: dy, filter: turned }, wasm, {
-      strides: [1, 1],
-      pad: pads,
-      dataFormat,
-      dilations: [1, 1],
-      dimRoundingMode,
-    });
-    wasm.disposeData(turned.dataId);
-    return dx;
+/** Gradient of a convolution with respect to its input: dy convolved with the turned filter, phase by phase. */
+export function nativeConv2dBackpropInput(): KernelConfig {
+  const kernelFunc = (({ inputs, backend, attrs }) => {
+    const { dy, filter } = inputs as { dy: TensorInfo; filter: TensorInfo };
+    return inputGradient(dy, filter, attrs as unknown as Attributes, backend as unknown as WasmBackend);
   }) as KernelFunc;
-  return { ...stock, kernelFunc };
+  return { kernelName: 'Conv2DBackpropInput', backendName: 'wasm', kernelFunc };
 }
 
-/** [h, w, in, out] → [h, w, out, in], rows and columns in reverse order. */
-function turnedFilter(filter: TensorInfo, backend: WasmBackend): TensorInfo {
-  const [height, width, inputs, outputs] = filter.shape as [number, number, number, number];
-  const turned = backend.makeOutput([height, width, outputs, inputs], 'float32');
-  const from = backend.typedArrayFromHeap(filter);
-  const to = backend.typedArrayFromHeap(turned);
-  const area = height * width;
-  for (let tap = 0; tap < area; tap++) {
-    const source = tap * inputs * outputs;
-    const target = (area - 1 - tap) * inputs * outputs;
-    for (let i = 0; i < inputs; i++) {
-      for (let o = 0; o < outputs; o++) to[target + o * inputs + i] = from[source + i * outputs + o]!;
-    }
-  }
-  return turned;
+function inputGradient(
+  dy: TensorInfo,
+  filter: TensorInfo,
+  { inputShape, ...attributes }: Attributes,
+  backend: WasmBackend,
+): TensorInfo {
+  const geometry = convGeometry(inputShape, filter.shape as Shape4D, attributes);
+  const { images, height, width, channels, filterHeight, filterWidth, outHeight, outWidth } = geometry;
+  const outputs = filter.shape[3]!;
+  checkGradientShape(dy, [images, outHeight, outWidth, outputs]);
+  const rows = backwardPhases(height, filterHeight, geometry.strideHeight, geometry.top);
+  const columns = backwardPhases(width, filterWidth, geometry.strideWidth, geometry.left);
+  const dx = backend.makeOutput([...inputShape], 'float32');
+  const source = {
+    pointer: pointerOf(dy, backend),
+    images,
+    height: outHeight,
+    width: outWidth,
+    channels: outputs,
+  };
+  const convolution = {
+    framing: framing(source, rows, columns),
+    rows,
+    columns,
+    outputs: channels,
+    bias: null,
+    result: { pointer: pointerOf(dx, backend), height, width },
+  };
+  const pack: Kind['pack'] = (row, column, panels) =>
+    nativeKernels(backend).packTurnedPanels(
+      pointerOf(filter, backend),
+      filterWidth,
+      channels,
+      outputs,
+      row.firstTap,
+      row.tapStep,
+      row.taps,
+      column.firstTap,
+      column.tapStep,
+      column.taps,
+      panels,
+    );
+  convolveBlocks(convolution, denseKind(convolution, pack, {}, backend), backend);
+  return dx;
 }

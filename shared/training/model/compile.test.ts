@@ -44,9 +44,77 @@ describe('compileModel', () => {
     expect(layout.parameters[2]!.shape).toEqual([2 * 2 * 2, 10]);
   });
 
+  it('names the parameters of convolutions and norms, and tells statistics from what is trained', () => {
+    const { layout, trainable } = compileModel(
+      federationWith([
+        { type: 'depthwiseConv2d', kernelSize: 3, multiplier: 4 },
+        { type: 'separableConv2d', kernelSize: 5, filters: 6, multiplier: 2, useBias: false },
+        { type: 'groupNorm', groups: 3 },
+        { type: 'batchNorm' },
+        { type: 'globalAveragePool' },
+        { type: 'layerNorm' },
+        { type: 'dense', units: 10 },
+      ]),
+    );
+    expect(layout.parameters.map(({ name, shape }, i) => [name, trainable[i], ...shape])).toEqual([
+      ['0.depthwiseConv2d/depthwiseKernel', true, 3, 3, 1, 4],
+      ['0.depthwiseConv2d/bias', true, 4],
+      ['1.separableConv2d/depthwiseKernel', true, 5, 5, 4, 2],
+      ['1.separableConv2d/pointwiseKernel', true, 1, 1, 8, 6],
+      ['2.groupNorm/gamma', true, 6],
+      ['2.groupNorm/beta', true, 6],
+      ['3.batchNorm/gamma', true, 6],
+      ['3.batchNorm/beta', true, 6],
+      ['3.batchNorm/movingMean', false, 6],
+      ['3.batchNorm/movingVariance', false, 6],
+      ['5.layerNorm/gamma', true, 6],
+      ['5.layerNorm/beta', true, 6],
+      ['6.dense/kernel', true, 6, 10],
+      ['6.dense/bias', true, 10],
+    ]);
+  });
+
+  it('names the parameters of a residual block by where they are, and those of a shared layer once', () => {
+    const { layout } = compileModel(
+      federationWith([
+        { type: 'flatten' },
+        { type: 'dense', units: 4, name: 'twice', useBias: false },
+        {
+          type: 'residual',
+          layers: [{ type: 'dense', units: 4 }],
+          shortcut: [{ type: 'dense', units: 4, useBias: false }],
+        },
+        { type: 'dense', units: 784, useBias: false },
+        { type: 'shared', of: 'twice' },
+        { type: 'dense', units: 10, useBias: false },
+      ]),
+    );
+    expect(layout.parameters.map(({ name }) => name)).toEqual([
+      '1.dense/kernel',
+      '2.residual/0.dense/kernel',
+      '2.residual/0.dense/bias',
+      '2.residual/shortcut.0.dense/kernel',
+      '3.dense/kernel',
+      '5.dense/kernel',
+    ]);
+  });
+
+  it('counts multiply-adds of convolutions', () => {
+    const { multiplyAdds } = compileModel(
+      federationWith([
+        { type: 'depthwiseConv2d', kernelSize: 3, multiplier: 2, strides: 2 }, // 14·14 places, 9·2 each
+        { type: 'separableConv2d', kernelSize: 3, filters: 5 }, // 14·14 places, 9·2 and 2·5 each
+        { type: 'globalAveragePool' },
+        { type: 'dense', units: 10 }, // 5·10
+      ]),
+    );
+    expect(multiplyAdds).toBe(14 * 14 * 18 + 14 * 14 * (18 + 10) + 50);
+  });
+
   const dense10 = { type: 'dense', units: 10 } as const;
+  const twice = { type: 'dense', units: 4, name: 'twice' } as const;
   const refused: [string, Layers, string, string][] = [
-    ['dense on an image', [dense10], 'model.layers[0]', 'an input of [features]'],
+    ['dense on an image', [dense10], 'model.layers[0]', 'an input of [features] or [length, features]'],
     [
       'conv after flatten',
       [{ type: 'flatten' }, { type: 'conv2d', filters: 2, kernelSize: 3 }, dense10],
@@ -70,6 +138,87 @@ describe('compileModel', () => {
       [{ type: 'maxPool2d', poolSize: 16 }, { type: 'maxPool2d' }],
       'model.layers[1].poolSize',
       'at most 1',
+    ],
+    [
+      'a depthwise kernel larger than the image',
+      [{ type: 'depthwiseConv2d', kernelSize: 29, padding: 'valid' }],
+      'model.layers[0].kernelSize',
+      'at most 28',
+    ],
+    [
+      'a depthwise convolution after flatten',
+      [{ type: 'flatten' }, { type: 'depthwiseConv2d', kernelSize: 3 }],
+      'model.layers[1]',
+      'an input of [height, width, channels]',
+    ],
+    [
+      'a separable convolution after flatten',
+      [{ type: 'flatten' }, { type: 'separableConv2d', filters: 2, kernelSize: 3 }],
+      'model.layers[1]',
+      'an input of [height, width, channels]',
+    ],
+    [
+      'a global pool after flatten',
+      [{ type: 'flatten' }, { type: 'globalAveragePool' }],
+      'model.layers[1]',
+      'an input of [height, width, channels] or [length, units]',
+    ],
+    [
+      'groups that do not divide the channels',
+      [
+        { type: 'conv2d', filters: 6, kernelSize: 3 },
+        { type: 'groupNorm', groups: 4 },
+      ],
+      'model.layers[1].groups',
+      'a divisor of 6',
+    ],
+    [
+      'one group per number',
+      [{ type: 'flatten' }, { type: 'dense', units: 6 }, { type: 'groupNorm', groups: 6 }, dense10],
+      'model.layers[2].groups',
+      'less than 6',
+    ],
+    [
+      'layer normalization of a single channel',
+      [{ type: 'layerNorm' }, { type: 'flatten' }, dense10],
+      'model.layers[0]',
+      'an input of at least 2 channels or units',
+    ],
+    [
+      'a residual block that changes the shape',
+      [{ type: 'residual', layers: [{ type: 'conv2d', filters: 2, kernelSize: 3 }] }],
+      'model.layers[0]',
+      '[28, 28, 1], what the shortcut puts out',
+    ],
+    [
+      'a mistake inside a residual block',
+      [{ type: 'residual', layers: [{ type: 'flatten' }, { type: 'maxPool2d' }] }],
+      'model.layers[0].layers[1]',
+      'an input of [height, width, channels]',
+    ],
+    [
+      'two layers of one name',
+      [{ type: 'flatten' }, twice, twice],
+      'model.layers[2].name',
+      'a name of its own',
+    ],
+    [
+      'a shared layer before the one it names',
+      [{ type: 'flatten' }, { type: 'shared', of: 'twice' }, twice],
+      'model.layers[1].of',
+      'the name of an earlier layer',
+    ],
+    [
+      'a shared layer on another input',
+      [{ type: 'flatten' }, twice, { type: 'shared', of: 'twice' }],
+      'model.layers[2]',
+      'an input that gives twice a kernel of [784, 4]',
+    ],
+    [
+      'the table of a layer that has none',
+      [{ type: 'flatten' }, twice, { type: 'unembedding', of: 'twice' }],
+      'model.layers[2].of',
+      'the name of an embedding layer',
     ],
     [
       'too few outputs',
@@ -119,13 +268,57 @@ describe('compileModel', () => {
     );
   });
 
+  it.each<[string, Layers, string]>([
+    ['', [{ type: 'batchNorm' }, { type: 'flatten' }, dense10], 'model.layers[0]'],
+    [
+      ' in a shortcut',
+      [
+        { type: 'residual', layers: [{ type: 'dropout', rate: 0.5 }], shortcut: [{ type: 'batchNorm' }] },
+        { type: 'flatten' },
+        dense10,
+      ],
+      'model.layers[0].shortcut[0]',
+    ],
+  ])('refuses batch normalization%s where single records are protected', (_, layers, path) => {
+    const { data, model } = federationWith(layers);
+    const record = { clipNorm: 1, noiseMultiplier: 1, sampling: 'poisson' } as const;
+    const privacy = { trustModel: 'record', record, secureAggregation: 'none' } as const;
+    expect(() => compileModel({ data, model })).not.toThrow();
+    expect(refusal(() => compileModel({ data, model, privacy }))).toMatchObject({
+      code: 'model.invalid',
+      facts: { path, expected: 'groupNorm or layerNorm', received: 'batchNorm' },
+    });
+  });
+
+  it('asks for one logit for two labels under the sigmoid, and for one per label otherwise', () => {
+    const outputs = (
+      labels: string[],
+      loss: 'softmaxCrossEntropy' | 'sigmoidCrossEntropy',
+      units: number,
+    ) => {
+      const target = { type: 'class', name: 'label', labels } as const;
+      const { data, model } = federationWith([{ type: 'dense', units }], {
+        kind: 'records',
+        features: 2,
+        target,
+      });
+      return compileModel({ data, model: { ...model, loss } }).outputSize;
+    };
+    expect(outputs(['no', 'yes'], 'sigmoidCrossEntropy', 1)).toBe(1);
+    expect(outputs(['no', 'yes'], 'softmaxCrossEntropy', 2)).toBe(2);
+    expect(outputs(['a', 'b', 'c'], 'sigmoidCrossEntropy', 3)).toBe(3);
+    expect(refusal(() => outputs(['no', 'yes'], 'sigmoidCrossEntropy', 2))).toMatchObject({
+      facts: { expected: 'a single output, for two labels', received: '[2]' },
+    });
+  });
+
   it('refuses a loss that does not fit the target', () => {
     const { data, model } = federationWith(MLP_LAYERS);
     expect(
       refusal(() => compileModel({ data, model: { ...model, loss: 'meanSquaredError' } })),
     ).toMatchObject({
       code: 'model.invalid',
-      facts: { path: 'model.loss', expected: 'softmaxCrossEntropy' },
+      facts: { path: 'model.loss', expected: 'softmaxCrossEntropy or sigmoidCrossEntropy' },
     });
   });
 });

@@ -1,159 +1,215 @@
-import { type Scalar, type Tensor, type Tensor1D, type Tensor2D, tidy } from '@tensorflow/tfjs-core';
-import { inputShape, outputSize, targetLabels } from '../../dataset/examples.ts';
-import { check, unreachable } from '../../errors/index.ts';
+import { mul, reshape, type Tensor, type Tensor1D, type Tensor2D, tidy } from '@tensorflow/tfjs-core';
+import { classCount, inputShape, targetsPerExample } from '../../dataset/examples.ts';
+import { check } from '../../errors/index.ts';
 import type { Federation, LayerSpec } from '../../federation/index.ts';
+import { seededRandom } from '../../random/index.ts';
 import { type Layout, layoutOf } from '../../update/index.ts';
-import '../gradients.ts';
-import { conv2d } from './conv2d.ts';
-import { dense } from './dense.ts';
-import { flatten } from './flatten.ts';
+import { compileSequence, type ParameterTable } from './compile-nodes.ts';
+import { checkTokenLayers } from './embedding.ts';
 import { initializeWeights } from './initialize.ts';
-import type { CompiledLayer } from './layer.ts';
-import { meanSquaredError, softmaxCrossEntropy } from './loss.ts';
-import { maxPool2d } from './max-pool2d.ts';
+import { type ParameterResult, type Pass, sizeOf } from './layer.ts';
+import { lossOf } from './loss.ts';
+import { sharedGradient } from './parameter-gradient.ts';
 
 /** 200 MB of float32: what a phone can hold a few times over (weights, gradients, momentum, base). */
 export const MAX_PARAMETERS = 50_000_000;
-/** Numbers that one example may take in any one layer: 12 MB of float32, 400 MB for a batch of 32. */
-const MAX_ACTIVATIONS = 3_000_000;
 
 /** A federation's model with its shapes worked out. Holds no tensors: it works on any backend, at any time. */
 export interface CompiledModel {
   readonly layout: Layout;
+  /** Per parameter of the layout: whether it is trained by its gradient, or is a statistic of the batches. */
+  readonly trainable: readonly boolean[];
   /** Of one example, without the batch axis. */
   readonly inputShape: readonly number[];
   /** Numbers in one example. */
   readonly inputSize: number;
-  /** Numbers the model puts out for one example: one per class, or 1. */
+  /** What the inputs are: numbers, of which bytes stand for byte / 255; or token ids below `vocabulary`. */
+  readonly inputKind: 'numbers' | { readonly vocabulary: number };
+  /** Numbers the model puts out for one target: one per class, or 1. */
   readonly outputSize: number;
   readonly target: 'class' | 'value';
+  /** Classes of a class target; 0 for a value target. */
+  readonly classes: number;
+  readonly targetsPerExample: number;
+  readonly loss: Federation['model']['loss'];
+  readonly huberDelta: number;
   /** Most numbers that one example takes in any layer, the input included; for choosing a batch size. */
   readonly largestLayer: number;
+  /** Numbers of the largest parameter: what one example's own gradient of it takes. */
+  readonly largestParameter: number;
+  /** Multiply-adds of the forward pass for one example, in products of matrices and convolutions. */
+  readonly multiplyAdds: number;
   /** The seeded version-0 weights: the same bits on every device. */
   initialWeights(): Float32Array<ArrayBuffer>;
   /**
-   * Differentiable.
+   * What the model puts out, without training anything.
    * @param parameters one tensor per parameter of the layout, in its order.
    * @param inputs [batch, ...inputShape].
-   * @returns [batch, outputSize]: logits for classes, or the standardized value.
+   * @returns [batch × targetsPerExample, outputSize]: logits for classes, or the standardized value.
    */
   forward(parameters: readonly Tensor[], inputs: Tensor): Tensor2D;
-  /** Mean over the batch. Differentiable. @param targets [batch]: int32 classes or float32 values. */
-  loss(outputs: Tensor2D, targets: Tensor1D): Scalar;
+  /**
+   * A forward pass for training. Its tensors, and those of what it returns, belong to the caller's tidy.
+   * @param targets [batch × targetsPerExample]: int32 classes or float32 values.
+   */
+  pass(parameters: readonly Tensor[], inputs: Tensor, targets: Tensor1D, pass: Pass): TrainingPass;
+}
+
+export interface TrainingPass {
+  /** One per target, [batch × targetsPerExample]. */
+  readonly losses: Tensor1D;
+  /**
+   * The gradient of each parameter, in the layout's order. An example's loss is the mean over its targets, and the
+   * batch's is the sum over its examples.
+   */
+  gradients(): readonly ParameterResult[];
 }
 
 /**
  * Checks a model against its data and works out every shape.
  * @throws `model.invalid` with the path of the layer at fault and what it expected.
  */
-export function compileModel({ data, model }: Pick<Federation, 'data' | 'model'>): CompiledModel {
+export function compileModel(
+  federation: Pick<Federation, 'data' | 'model'> & Partial<Pick<Federation, 'privacy'>>,
+): CompiledModel {
+  const { data, model } = federation;
   const shape = inputShape(data);
-  const target = targetLabels(data) === undefined ? 'value' : 'class';
-  const expectedLoss = target === 'class' ? 'softmaxCrossEntropy' : 'meanSquaredError';
-  check(model.loss === expectedLoss, 'model.invalid', `The loss does not fit a ${target} target.`, {
-    path: 'model.loss',
-    expected: expectedLoss,
-    received: model.loss,
-  });
+  const classes = classCount(data) ?? 0;
+  const target = classes > 0 ? 'class' : 'value';
+  checkLoss(model.loss, target);
+  checkTokenLayers(data, model.layers);
+  if (federation.privacy?.record !== undefined) refuseBatchNorm(model.layers, 'model.layers');
 
-  const layers: CompiledLayer[] = [];
-  let current = shape;
-  let largestLayer = sizeOf(shape);
-  model.layers.forEach((spec, i) => {
-    const path = `model.layers[${i}]`;
-    const layer = compileLayer(spec, current, path);
-    const activations = sizeOf(layer.outputShape);
-    largestLayer = Math.max(largestLayer, activations);
-    check(activations <= MAX_ACTIVATIONS, 'model.invalid', 'The layer puts out too many numbers.', {
-      path,
-      expected: `at most ${MAX_ACTIVATIONS} per example`,
-      received: `[${layer.outputShape.join(', ')}]`,
-      remedy: 'Use fewer filters or units, or smaller images.',
-    });
-    layers.push(layer);
-    current = layer.outputShape;
-  });
+  const table: ParameterTable = { parameters: [], named: new Map() };
+  const root = compileSequence(model.layers, shape, table, '', 'model.layers');
+  const targets = targetsPerExample(data);
+  const outputSize = outputSizeOf(model.loss, classes);
+  const expected = targets === 1 ? [outputSize] : [targets, outputSize];
+  checkOutputs(root.outputShape, expected, target, model.layers);
 
-  const lastPath = `model.layers[${model.layers.length - 1}]`;
-  const outputs = outputSize(data);
-  check(
-    current.length === 1 && current[0] === outputs,
-    'model.invalid',
-    'The last layer does not fit the target.',
-    {
-      path: lastPath,
-      expected: target === 'class' ? `${outputs} outputs, one per label` : 'a single output, the value',
-      received: `[${current.join(', ')}]`,
-      remedy: `End the model with a dense layer of ${outputs} ${outputs === 1 ? 'unit' : 'units'}.`,
-    },
-  );
-  const lastSpec = model.layers.at(-1)!;
-  check(
-    target === 'value' || lastSpec.type !== 'dense' || lastSpec.activation === 'linear',
-    'model.invalid',
-    'The last layer must put out logits: the loss applies the softmax.',
-    {
-      path: `${lastPath}.activation`,
-      expected: 'linear',
-      received: lastSpec.type === 'dense' ? lastSpec.activation : lastSpec.type,
-    },
-  );
-
-  const parameters = layers.flatMap((layer, i) =>
-    layer.parameters.map((parameter) => ({
-      ...parameter,
-      name: `${i}.${model.layers[i]!.type}/${parameter.name}`,
-    })),
-  );
-  const layout = layoutOf(parameters.map(({ name, shape }) => ({ name, shape })));
+  const layout = layoutOf(table.parameters.map(({ name, shape }) => ({ name, shape })));
   check(layout.length <= MAX_PARAMETERS, 'model.invalid', 'The model is too large to train in a browser.', {
     path: 'model.layers',
     expected: `at most ${MAX_PARAMETERS} parameters`,
     received: String(layout.length),
     remedy: 'Use fewer units, or pool before flattening.',
   });
-
+  const loss = lossOf(model);
+  const inference: Pass = { training: false, random: seededRandom('') };
   return {
     layout,
+    trainable: table.parameters.map(({ kind }) => kind !== 'statistic'),
     inputShape: shape,
     inputSize: sizeOf(shape),
-    outputSize: outputs,
+    inputKind: data.kind === 'tokens' ? { vocabulary: data.vocabulary } : 'numbers',
+    outputSize,
     target,
-    largestLayer,
+    classes,
+    targetsPerExample: targets,
+    loss: model.loss,
+    huberDelta: model.huberDelta,
+    largestLayer: Math.max(sizeOf(shape), root.largestLayer),
+    largestParameter: Math.max(...layout.parameters.map(({ length }) => length)),
+    multiplyAdds: root.multiplyAdds,
     initialWeights: () =>
       initializeWeights(
         layout,
-        parameters.map(({ initializer }) => initializer),
+        table.parameters.map(({ initializer }) => initializer),
         model.seed,
       ),
-    forward: (tensors, inputs) =>
-      tidy(() => {
-        let next = 0;
-        return layers.reduce((activations, layer) => {
-          const own = tensors.slice(next, next + layer.parameters.length);
-          next += own.length;
-          return layer.apply(activations, own);
-        }, inputs) as Tensor2D;
-      }),
-    loss: target === 'class' ? softmaxCrossEntropy : meanSquaredError,
+    forward: (parameters, inputs) =>
+      tidy(() => reshape(root.forward(inputs, parameters, inference).outputs, [-1, outputSize]) as Tensor2D),
+    pass(parameters, inputs, targetTensor, pass) {
+      const { outputs, backward } = root.forward(inputs, parameters, pass);
+      const { losses, slope } = loss(reshape(outputs, [-1, outputSize]) as Tensor2D, targetTensor);
+      return {
+        losses,
+        gradients() {
+          const scaled = targets === 1 ? slope : mul(slope, 1 / targets);
+          const back = backward(reshape(scaled, outputs.shape), false);
+          return collect(back.parameters, parameters.length);
+        },
+      };
+    },
   };
 }
 
-function compileLayer(spec: LayerSpec, shape: readonly number[], path: string): CompiledLayer {
-  switch (spec.type) {
-    case 'flatten':
-      return flatten(shape);
-    case 'dense':
-      return dense(spec, shape, path);
-    case 'conv2d':
-      return conv2d(spec, shape, path);
-    case 'maxPool2d':
-      return maxPool2d(spec, shape, path);
-    default:
-      return unreachable(spec);
-  }
+/** One result per parameter; those of a shared one are added up. */
+function collect(
+  found: readonly { readonly index: number; readonly result: ParameterResult }[],
+  count: number,
+): ParameterResult[] {
+  return Array.from({ length: count }, (_, index) => {
+    const results = found.filter((entry) => entry.index === index).map(({ result }) => result);
+    const statistic = results.find((result) => 'next' in result);
+    return statistic ?? sharedGradient(results.flatMap((result) => ('next' in result ? [] : [result])));
+  });
 }
 
-function sizeOf(shape: readonly number[]): number {
-  return shape.reduce((product, size) => product * size, 1);
+function checkLoss(loss: Federation['model']['loss'], target: 'class' | 'value'): void {
+  const fitting: readonly Federation['model']['loss'][] =
+    target === 'class' ? ['softmaxCrossEntropy', 'sigmoidCrossEntropy'] : ['meanSquaredError', 'huber'];
+  check(fitting.includes(loss), 'model.invalid', `The loss does not fit a ${target} target.`, {
+    path: 'model.loss',
+    expected: fitting.join(' or '),
+    received: loss,
+  });
+}
+
+function outputSizeOf(loss: Federation['model']['loss'], classes: number): number {
+  if (classes === 0) return 1;
+  return loss === 'sigmoidCrossEntropy' && classes === 2 ? 1 : classes;
+}
+
+function checkOutputs(
+  received: readonly number[],
+  expected: readonly number[],
+  target: 'class' | 'value',
+  layers: readonly LayerSpec[],
+): void {
+  const path = `model.layers[${layers.length - 1}]`;
+  const units = expected.at(-1)!;
+  check(received.join() === expected.join(), 'model.invalid', 'The last layer does not fit the target.', {
+    path,
+    expected:
+      expected.length > 1
+        ? `[${expected.join(', ')}], one output per token at each position`
+        : target === 'value'
+          ? 'a single output, the value'
+          : units === 1
+            ? 'a single output, for two labels'
+            : `${units} outputs, one per label`,
+    received: `[${received.join(', ')}]`,
+    remedy: `End the model with a dense layer of ${units} ${units === 1 ? 'unit' : 'units'}.`,
+  });
+  const last = layers.at(-1)!;
+  const activation = 'activation' in last ? last.activation : 'linear';
+  check(
+    target === 'value' || activation === 'linear',
+    'model.invalid',
+    'The last layer must put out logits: the loss applies the softmax or sigmoid.',
+    { path: `${path}.activation`, expected: 'linear', received: activation },
+  );
+}
+
+/** Its averages mix the examples of a batch: no example's influence on the gradient could be bounded by clipping. */
+function refuseBatchNorm(layers: readonly LayerSpec[], path: string): void {
+  layers.forEach((layer, i) => {
+    const layerPath = `${path}[${i}]`;
+    check(
+      layer.type !== 'batchNorm',
+      'model.invalid',
+      'Batch normalization cannot be trained with record-level privacy: it mixes the examples of a batch, so that no clipping bounds what one of them does.',
+      {
+        path: layerPath,
+        expected: 'groupNorm or layerNorm',
+        received: 'batchNorm',
+        remedy: 'Use group normalization, which looks at one example at a time.',
+      },
+    );
+    if (layer.type === 'residual') {
+      refuseBatchNorm(layer.layers, `${layerPath}.layers`);
+      refuseBatchNorm(layer.shortcut, `${layerPath}.shortcut`);
+    }
+  });
 }

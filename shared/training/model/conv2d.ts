@@ -1,15 +1,73 @@
-import { add, conv2d as convolve, type Tensor4D } from '@tensorflow/tfjs-core';
+import { add, conv2d as convolve, fused, type Tensor, type Tensor4D } from '@tensorflow/tfjs-core';
 import { check } from '../../errors/index.ts';
 import type { LayerSpec } from '../../federation/index.ts';
-import { activate } from './activation.ts';
-import { type CompiledLayer, imageShape, validLength } from './layer.ts';
+import {
+  convolutionFilterGradient,
+  convolutionInputSlope,
+  perExampleFilterGradients,
+  placesOf,
+  type Window,
+} from '../ops/convolution.ts';
+import { weightedRowSum } from '../ops/rows.ts';
+import { type Activated, activate, fromOutputs } from './activation.ts';
+import { type CompiledLayer, imageShape } from './layer.ts';
+import {
+  addedVectorGradient,
+  asPositions,
+  type ParameterGradient,
+  perExampleGradient,
+} from './parameter-gradient.ts';
 
-type Conv2dSpec = Extract<LayerSpec, { type: 'conv2d' }>;
+export type Conv2dSpec = Extract<LayerSpec, { type: 'conv2d' }>;
 
 /** activation(x ∗ kernel + bias): [batch, h, w, channels] → [batch, h', w', filters]. */
 export function conv2d(spec: Conv2dSpec, inputShape: readonly number[], path: string): CompiledLayer {
-  const { filters, kernelSize, strides, padding } = spec;
+  const { filters, kernelSize: size, useBias } = spec;
   const [height, width, channels] = imageShape(inputShape, path, 'conv2d');
+  const window = windowOf(spec, inputShape, path);
+  const outputShape = [placesOf(height, window).count, placesOf(width, window).count, filters] as const;
+  const kernelShape = [size, size, channels, filters];
+  const area = size * size;
+  return {
+    parameters: [
+      {
+        name: 'kernel',
+        shape: kernelShape,
+        initializer: { fanIn: area * channels, fanOut: area * filters },
+      },
+      ...(useBias ? [{ name: 'bias', shape: [filters], initializer: 'zeros' } as const] : []),
+    ],
+    outputShape,
+    multiplyAdds: outputShape[0] * outputShape[1] * area * channels * filters,
+    forward(inputs, [kernel, bias]) {
+      const { outputs, backward } = affine(spec, inputs as Tensor4D, kernel as Tensor4D, bias);
+      return {
+        outputs,
+        backward(slope, wantInputs) {
+          const slopes = backward(slope) as Tensor4D;
+          return {
+            inputs: wantInputs
+              ? convolutionInputSlope(slopes, kernel as Tensor4D, inputs.shape, window)
+              : undefined,
+            parameters: [
+              filterGradient(inputs as Tensor4D, slopes, kernelShape, window),
+              ...(useBias ? [addedVectorGradient(asPositions(slopes))] : []),
+            ],
+          };
+        },
+      };
+    },
+  };
+}
+
+/** The window of a convolution or a pool. @throws `model.invalid` when it is larger than the image. */
+export function windowOf(
+  spec: Pick<Conv2dSpec, 'kernelSize' | 'strides' | 'padding'>,
+  inputShape: readonly number[],
+  path: string,
+): Window {
+  const [height, width] = imageShape(inputShape, path, 'conv2d');
+  const { kernelSize, strides, padding } = spec;
   check(
     padding === 'same' || kernelSize <= Math.min(height, width),
     'model.invalid',
@@ -21,23 +79,47 @@ export function conv2d(spec: Conv2dSpec, inputShape: readonly number[], path: st
       remedy: 'Use a smaller kernel, fewer pooling layers, or padding "same".',
     },
   );
-  const outputLength = (length: number) =>
-    padding === 'same' ? Math.ceil(length / strides) : validLength(length, kernelSize, strides);
-  const area = kernelSize * kernelSize;
+  return { size: kernelSize, stride: strides, padding };
+}
+
+/**
+ * A convolution has many positions for each number of its kernel, so per-example gradients cost hardly more than
+ * their sum, and are at most as large as the activations of a few examples.
+ */
+function filterGradient(
+  inputs: Tensor4D,
+  slopes: Tensor4D,
+  shape: readonly number[],
+  window: Window,
+): ParameterGradient {
+  const each = perExampleGradient(() => perExampleFilterGradients(inputs, slopes, shape, window));
   return {
-    parameters: [
-      {
-        name: 'kernel',
-        shape: [kernelSize, kernelSize, channels, filters],
-        initializer: { fanIn: area * channels, fanOut: area * filters },
-      },
-      { name: 'bias', shape: [filters], initializer: 'zeros' },
-    ],
-    outputShape: [outputLength(height), outputLength(width), filters],
-    apply: (inputs, [kernel, bias]) =>
-      activate(
-        spec.activation,
-        add(convolve(inputs as Tensor4D, kernel as Tensor4D, strides, padding), bias!),
-      ),
+    ...each,
+    sum: (weights) =>
+      weights === undefined
+        ? convolutionFilterGradient(inputs, slopes, shape, window)
+        : weightedRowSum(each.perExample(), weights),
   };
+}
+
+/** One fused kernel where the backends have one. */
+function affine(
+  { activation, strides, padding }: Conv2dSpec,
+  x: Tensor4D,
+  filter: Tensor4D,
+  bias: Tensor | undefined,
+): Activated {
+  if (activation === 'linear' || activation === 'relu') {
+    const outputs = fused.conv2d({
+      x,
+      filter,
+      strides,
+      pad: padding,
+      activation,
+      ...(bias === undefined ? {} : { bias }),
+    });
+    return fromOutputs(activation, outputs);
+  }
+  const products = convolve(x, filter, strides, padding);
+  return activate(activation, bias === undefined ? products : add(products, bias));
 }

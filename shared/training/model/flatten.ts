@@ -1,12 +1,16 @@
 import { reshape } from '@tensorflow/tfjs-core';
-import type { CompiledLayer } from './layer.ts';
+import { type CompiledLayer, sizeOf } from './layer.ts';
 
-/** [batch, ...shape] → [batch, product of shape], row-major. */
+/** [batch, ...] → [batch, features], row-major. */
 export function flatten(inputShape: readonly number[]): CompiledLayer {
-  const size = inputShape.reduce((product, dimension) => product * dimension, 1);
+  const features = sizeOf(inputShape);
   return {
     parameters: [],
-    outputShape: [size],
-    apply: (inputs) => reshape(inputs, [inputs.shape[0]!, size]),
+    outputShape: [features],
+    multiplyAdds: 0,
+    forward: (inputs) => ({
+      outputs: reshape(inputs, [inputs.shape[0]!, features]),
+      backward: (slope) => ({ inputs: reshape(slope, inputs.shape), parameters: [] }),
+    }),
   };
 }

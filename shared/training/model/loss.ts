@@ -1,14 +1,19 @@
 import {
-  customGrad,
+  abs,
+  add,
+  cast,
+  engine,
   exp,
-  type GradSaveFunc,
   log,
   max,
-  mean,
+  maximum,
+  minimum,
   mul,
+  neg,
   oneHot,
+  relu,
   reshape,
-  type Scalar,
+  sigmoid,
   softmax,
   square,
   sub,
@@ -17,51 +22,80 @@ import {
   type Tensor1D,
   type Tensor2D,
 } from '@tensorflow/tfjs-core';
+import { unreachable } from '../../errors/index.ts';
+import type { ModelSpec } from '../../federation/index.ts';
+import { hasKernel } from '../ops/kernel.ts';
 
-/**
- * Mean over the batch of −log softmax(logits)[class].
- * Its gradient, (softmax − one-hot) / batch, is written out: no log-softmax kernel exists for WASM, and it is
- * exact where log and exp would overflow.
- * @param logits [batch, classes]. @param classes int32 [batch], each in [0, classes).
- */
-export function softmaxCrossEntropy(logits: Tensor2D, classes: Tensor1D): Scalar {
-  const [batch, width] = logits.shape;
-  const expected = oneHot(classes, width);
-  return scalarWithSlope(logits, (outputs) => {
-    const shifted = sub(outputs, max(outputs, 1, true));
-    const logNormalizers = log(sum(exp(shifted), 1));
-    return {
-      value: mean(sub(logNormalizers, sum(mul(shifted, expected), 1))),
-      slope: mul(sub(softmax(outputs), expected), 1 / batch),
-    };
-  });
+export interface Evaluated {
+  /** One per row, [rows]. */
+  readonly losses: Tensor1D;
+  /** Each row's loss by its own outputs, [rows, width]. */
+  readonly slope: Tensor2D;
 }
 
 /**
- * Mean over the batch of (output − target)².
- * @param outputs [batch, 1]. @param targets float32 [batch].
+ * @param outputs [rows, width]: logits, or values with width 1.
+ * @param targets [rows]: int32 classes in [0, width), or in {0, 1} with a single logit; or float32 values.
  */
-export function meanSquaredError(outputs: Tensor2D, targets: Tensor1D): Scalar {
-  const batch = outputs.shape[0];
-  return scalarWithSlope(outputs, (predicted) => {
-    const difference = sub(predicted, reshape(targets, [batch, 1]));
-    return { value: mean(square(difference)), slope: mul(difference, 2 / batch) };
-  });
+export type Loss = (outputs: Tensor2D, targets: Tensor1D) => Evaluated;
+
+export function lossOf({ loss, huberDelta }: Pick<ModelSpec, 'loss' | 'huberDelta'>): Loss {
+  switch (loss) {
+    case 'softmaxCrossEntropy':
+      return softmaxCrossEntropy;
+    case 'sigmoidCrossEntropy':
+      return sigmoidCrossEntropy;
+    case 'meanSquaredError':
+      return squaredError;
+    case 'huber':
+      return huber(huberDelta);
+    default:
+      return unreachable(loss);
+  }
 }
 
-/** A scalar function of one matrix whose derivative is worked out along with it. */
-function scalarWithSlope(
-  input: Tensor2D,
-  evaluate: (input: Tensor2D) => { value: Tensor; slope: Tensor },
-): Scalar {
-  const withGradient = customGrad((...args) => {
-    const [matrix, save] = args as unknown as [Tensor2D, GradSaveFunc];
-    const { value, slope } = evaluate(matrix);
-    save([slope]);
+/** −log softmax(logits)[class]; exact where exp would overflow. */
+const softmaxCrossEntropy: Loss = (logits, classes) => {
+  if (hasKernel('SoftmaxCrossEntropy')) {
+    const [losses, slope] = engine().runKernel('SoftmaxCrossEntropy', { logits, classes }) as unknown as [
+      Tensor1D,
+      Tensor2D,
+    ];
+    return { losses, slope };
+  }
+  const expected = oneHot(classes, logits.shape[1]);
+  const shifted = sub(logits, max(logits, 1, true));
+  const logNormalizers = log(sum(exp(shifted), 1));
+  return {
+    losses: sub(logNormalizers, sum(mul(shifted, expected), 1)),
+    slope: sub(softmax(logits), expected),
+  };
+};
+
+/** Σ over the outputs of −log of the probability that its label is on, or off; max(x, 0) − x·z + log(1 + e^−|x|). */
+const sigmoidCrossEntropy: Loss = (logits, classes) => {
+  const [rows, width] = logits.shape;
+  const labels: Tensor = width === 1 ? reshape(classes, [rows, 1]) : oneHot(classes, width);
+  const expected = cast(labels, 'float32');
+  const each = add(sub(relu(logits), mul(logits, expected)), log(add(exp(neg(abs(logits))), 1)));
+  return { losses: sum(each, 1), slope: sub(sigmoid(logits), expected) as Tensor2D };
+};
+
+/** (output − target)². */
+const squaredError: Loss = (outputs, targets) => {
+  const difference = sub(outputs, reshape(targets, [outputs.shape[0], 1])) as Tensor2D;
+  return { losses: sum(square(difference), 1), slope: mul(difference, 2) };
+};
+
+/** d²/2 within δ of the target, δ·(|d| − δ/2) beyond (Huber 1964). */
+function huber(delta: number): Loss {
+  return (outputs, targets) => {
+    const difference = sub(outputs, reshape(targets, [outputs.shape[0], 1])) as Tensor2D;
+    const within = minimum(abs(difference), delta);
+    const beyond: Tensor = sub(abs(difference), within);
     return {
-      value,
-      gradFunc: (upstream: Tensor, saved: Tensor[]) => mul(upstream, saved[0]!),
+      losses: sum(add(mul(square(within), 0.5), mul(beyond, delta)), 1),
+      slope: maximum(minimum(difference, delta), -delta) as Tensor2D,
     };
-  });
-  return withGradient(input) as Scalar;
+  };
 }

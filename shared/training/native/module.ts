@@ -12,6 +12,23 @@ const RELAXED_SIMD_PROBE = Uint8Array.of(
   ...[0x0a, 0x0d, 0x01, 0x0b, 0x00, 0x20, 0x00, 0x20, 0x01, 0x20, 0x02, 0xfd, 0x85, 0x02, 0x0b],
 );
 
+interface Module {
+  readonly [brand: symbol]: never;
+}
+/** The part that we use, of what every host has and TypeScript knows only with the types of one. */
+const { WebAssembly } = globalThis as unknown as {
+  readonly WebAssembly: {
+    readonly Module: { new (binary: Uint8Array<ArrayBuffer>): Module };
+    readonly Instance: {
+      new (
+        module: Module,
+        imports: { readonly env: { readonly memory: Heap } },
+      ): { readonly exports: unknown };
+    };
+    validate(binary: Uint8Array<ArrayBuffer>): boolean;
+  };
+};
+
 const instances = new WeakMap<object, NativeKernels>();
 
 /** The best that this engine knows; fixed for its lifetime. */
@@ -36,5 +53,5 @@ export function nativeKernels({ wasm }: WasmBackend): NativeKernels {
 export function instantiate(set: InstructionSet, memory: Heap): NativeKernels {
   const binary = Uint8Array.from(atob({ simd, relaxedSimd }[set]), (character) => character.charCodeAt(0));
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(binary), { env: { memory } });
-  return exports as unknown as NativeKernels;
+  return exports as NativeKernels;
 }

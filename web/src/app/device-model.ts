@@ -1,4 +1,5 @@
 import {
+  classCount,
   emptyExamples,
   exampleFormat,
   inputSize,
@@ -13,7 +14,9 @@ import { federationRun } from '../session/runs.ts';
 import { runStore } from '../storage/index.ts';
 import type { BrowserTrainer } from '../trainer/index.ts';
 import type { HttpClient } from './http-client.ts';
+import { modelFiles } from './model-files.ts';
 import type { ModelInfo, ModelInput, ModelService, Prediction } from './services.ts';
+import { encodeTokens } from './token-input.ts';
 
 /** A worker that only predicts is let go when nobody asked for a while. */
 const IDLE_MS = 60_000;
@@ -128,11 +131,11 @@ export function deviceModel(http: HttpClient): ModelService {
       return { version, hash, parameters: weights.length, from: 'device' };
     },
 
-    async predict(federation, input, signal) {
+    async predict(federation, input, signal, opened) {
       const inputs = encodeInput(federation, input);
-      const model = await newest(federation, signal);
+      const model = opened?.model ?? (await newest(federation, signal));
       const outputs = await (await predictor(federation, signal)).predict(model, inputs);
-      return predictionOf(federation, outputs);
+      return predictionOf(federation, outputs, input);
     },
 
     async download(federation, format) {
@@ -155,6 +158,11 @@ export function deviceModel(http: HttpClient): ModelService {
       });
       return new Blob([text], { type: 'application/json' });
     },
+
+    files: modelFiles({
+      newest,
+      layoutOf: async (federation, signal) => (await predictor(federation, signal)).layout,
+    }),
   };
 }
 
@@ -178,10 +186,13 @@ function idlePredictor(): (federation: Federation, signal?: AbortSignal) => Prom
     if (held !== undefined && held.key !== key) release();
     if (held === undefined) {
       const { createTrainer } = await import('../trainer/index.ts');
-      const examples = emptyExamples(exampleFormat(federation.data), 0);
+      const load = async () => ({
+        examples: emptyExamples(exampleFormat(federation.data), 0),
+        evaluation: undefined,
+      });
       // One example at a time: starting WebAssembly is quicker than measuring which backend is fastest.
       const signal = new AbortController().signal;
-      held ??= { key, trainer: createTrainer({ federation, examples, backend: 'wasm', signal }) };
+      held ??= { key, trainer: createTrainer({ federation, load, backend: 'wasm', signal }) };
     }
     idle = setTimeout(release, IDLE_MS);
     try {
@@ -207,6 +218,7 @@ export function encodeInput(
     });
     return input.pixels;
   }
+  if (input.kind === 'tokens' && data.kind === 'tokens') return encodeTokens(data, input.tokens).inputs;
   const encoded = new Float32Array(size);
   const problems: Parameters<typeof refusal>[0]['problems'][number][] = [];
   const report = (problem: (typeof problems)[number]): void => void problems.push(problem);
@@ -237,8 +249,11 @@ function anyTarget(target: Target): string {
   return target.type === 'class' ? target.labels[0]! : String(target.mean);
 }
 
-function predictionOf({ data }: Federation, outputs: Float32Array): Prediction {
+function predictionOf({ data }: Federation, outputs: Float32Array, input: ModelInput): Prediction {
   if (data.kind !== 'image' && data.target.type === 'value')
     return { kind: 'value', value: outputs[0]! * data.target.scale + data.target.mean };
-  return { kind: 'class', probabilities: [...outputs] };
+  const width = classCount(data)!;
+  const position =
+    input.kind === 'tokens' && data.kind === 'tokens' ? encodeTokens(data, input.tokens).position : 0;
+  return { kind: 'class', probabilities: [...outputs.subarray(position * width, (position + 1) * width)] };
 }

@@ -1,4 +1,4 @@
-import type { DataSchema, Federation } from '../../../shared/federation/index.ts';
+import type { DataSchema, Federation, LayerSpec } from '../../../shared/federation/index.ts';
 import { counted, formatCount } from './format.ts';
 
 /** What one example is, in words. */
@@ -10,6 +10,8 @@ export function dataWords(schema: DataSchema): string {
       return `Table with ${counted(schema.columns.length, 'column')}`;
     case 'records':
       return `Records with ${counted(schema.features, 'feature')}`;
+    case 'tokens':
+      return `Sequences of ${counted(schema.length, 'token')}, of ${formatCount(schema.vocabulary)}`;
   }
 }
 
@@ -17,15 +19,38 @@ export function dataWords(schema: DataSchema): string {
 export function targetWords(schema: DataSchema): string {
   if (schema.kind === 'image') return `one of ${counted(schema.labels.length, 'label')}`;
   const { target } = schema;
+  if (target.type === 'next') return 'the token that comes next';
   return target.type === 'class'
     ? `${target.name}: one of ${counted(target.labels.length, 'class', 'classes')}`
     : `${target.name}: a number`;
 }
 
 export function modelWords({ model }: Federation): string {
-  const layers = model.layers.filter(({ type }) => type === 'dense' || type === 'conv2d');
-  const convolutional = layers.some(({ type }) => type === 'conv2d');
-  return `${convolutional ? 'Convolutional network' : 'Fully connected network'}, ${counted(layers.length, 'layer')}`;
+  const types = layerTypes(model.layers).filter((type) => WEIGHTED_LAYERS.has(type));
+  const has = (...some: LayerSpec['type'][]) => types.some((type) => some.includes(type));
+  const kind = has('attention')
+    ? 'Transformer'
+    : has('conv2d', 'depthwiseConv2d', 'separableConv2d')
+      ? 'Convolutional network'
+      : 'Fully connected network';
+  return `${kind}, ${counted(types.length, 'layer')}`;
+}
+
+/** Those that people count when they say how deep a network is. */
+const WEIGHTED_LAYERS: ReadonlySet<LayerSpec['type']> = new Set([
+  'dense',
+  'conv2d',
+  'depthwiseConv2d',
+  'separableConv2d',
+  'embedding',
+  'attention',
+  'unembedding',
+  'shared',
+]);
+
+/** Of all layers, with those inside of residual blocks in their place. */
+function layerTypes(layers: readonly LayerSpec[]): LayerSpec['type'][] {
+  return layers.flatMap((layer) => (layer.type === 'residual' ? layerTypes(layer.layers) : [layer.type]));
 }
 
 export interface Disclosure {

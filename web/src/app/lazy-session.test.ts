@@ -18,6 +18,7 @@ function fakeSession() {
     join: vi.fn(async () => undefined),
     pause: vi.fn(async () => undefined),
     resume: vi.fn(async () => undefined),
+    setPace: vi.fn(async () => undefined),
     leave: vi.fn(async () => undefined),
     snapshot: async () => undefined,
     subscribe: (listener) => {
@@ -63,6 +64,27 @@ describe('lazySession', () => {
     const after = fakeSession();
     await lazySession(async () => after.service, tab).restored;
     expect(after.service.pause).toHaveBeenCalledTimes(1);
+  });
+
+  it('leaves what a rule paused to the rule after a reload', async () => {
+    const session = lazySession(async () => fakeSession().service, tab);
+    await session.join(options);
+    await session.pause('on-battery');
+    const after = fakeSession();
+    await lazySession(async () => after.service, tab).restored;
+    expect(after.service.join).toHaveBeenCalledTimes(1);
+    expect(after.service.pause).not.toHaveBeenCalled();
+  });
+
+  it('hands on the pace that was set before anybody joined, and every later one', async () => {
+    const { service } = fakeSession();
+    const session = lazySession(async () => service, tab);
+    await session.setPace({ maxDuty: 0.5, coolDown: true });
+    expect(service.setPace).not.toHaveBeenCalled();
+    await session.join(options);
+    await session.setPace({ maxDuty: 1, coolDown: true });
+    expect(service.setPace).toHaveBeenNthCalledWith(1, { maxDuty: 0.5, coolDown: true });
+    expect(service.setPace).toHaveBeenNthCalledWith(2, { maxDuty: 1, coolDown: true });
   });
 
   it('does not rejoin after leaving, finishing, or failing to rejoin', async () => {

@@ -1,4 +1,5 @@
-import type { JoinOptions, SessionSnapshot } from '../session/snapshot.ts';
+import type { PaceLimits } from '../../../shared/training/pace.ts';
+import type { JoinOptions, PauseReason, SessionSnapshot } from '../session/snapshot.ts';
 import type { PageSession, SessionService, Unsubscribe } from './services.ts';
 import { isActive } from './session-words.ts';
 
@@ -17,6 +18,7 @@ interface Kept {
 export function lazySession(connect: () => Promise<SessionService>, tab: Storage): PageSession {
   let current: SessionSnapshot | undefined;
   let connected: Promise<SessionService> | undefined;
+  let pace: PaceLimits | undefined;
   const listeners = new Set<(snapshot: SessionSnapshot | undefined) => void>();
 
   const keep = (kept: Kept | undefined): void => {
@@ -30,7 +32,8 @@ export function lazySession(connect: () => Promise<SessionService>, tab: Storage
 
   const session = (): Promise<SessionService> => {
     connected ??= connect().then(
-      (service) => {
+      async (service) => {
+        if (pace !== undefined) await service.setPace(pace);
         service.subscribe((snapshot) => {
           current = snapshot;
           if (snapshot?.phase.name === 'finished') keep(undefined);
@@ -51,11 +54,12 @@ export function lazySession(connect: () => Promise<SessionService>, tab: Storage
     keep({ options, paused: false });
   };
 
-  const setPaused = async (paused: boolean): Promise<void> => {
+  /** What a rule paused is not kept: after a reload the rule decides anew. */
+  const setPaused = async (paused: boolean, because?: PauseReason): Promise<void> => {
     const service = await session();
-    await (paused ? service.pause() : service.resume());
+    await (paused ? service.pause(because) : service.resume());
     const known = kept();
-    if (known !== undefined) keep({ ...known, paused });
+    if (known !== undefined) keep({ ...known, paused: paused && because === undefined });
   };
 
   const restore = async (): Promise<void> => {
@@ -69,8 +73,12 @@ export function lazySession(connect: () => Promise<SessionService>, tab: Storage
   return {
     restored: restore(),
     join,
-    pause: () => setPaused(true),
+    pause: (because) => setPaused(true, because),
     resume: () => setPaused(false),
+    async setPace(limits) {
+      pace = limits;
+      if (connected !== undefined) await (await connected).setPace(limits);
+    },
     async leave() {
       keep(undefined);
       if (connected !== undefined) await (await connected).leave();

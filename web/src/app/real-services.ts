@@ -1,8 +1,10 @@
 import { tidyUp } from '../data/index.ts';
 import { recall, remember } from '../storage/index.ts';
+import { deviceBackends } from './device-backends.ts';
 import { deviceData } from './device-data.ts';
 import { deviceLedger } from './device-ledger.ts';
 import { deviceModel } from './device-model.ts';
+import { watchDevice } from './device-policy-watch.ts';
 import { deviceSettings } from './device-settings.ts';
 import { httpClient } from './http-client.ts';
 import { httpFederations } from './http-federations.ts';
@@ -32,8 +34,9 @@ export async function createServices(): Promise<Services> {
   const session = lazySession(connect, sessionStorage);
   const { settings, consents } = await deviceSettings();
   tidyUp().catch((error: unknown) => console.warn('Leftovers of imports were not removed.', error));
+  const federations = httpFederations(http, memory);
   return {
-    federations: httpFederations(http, memory),
+    federations,
     session,
     data: deviceData(),
     model: deviceModel(http),
@@ -41,5 +44,7 @@ export async function createServices(): Promise<Services> {
     consents,
     ledger: deviceLedger(),
     server: reachability,
+    device: watchDevice(),
+    backends: deviceBackends(federations),
   };
 }

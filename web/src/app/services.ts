@@ -1,6 +1,10 @@
 import type { ErrorRecord } from '../../../shared/errors/index.ts';
 import type { Federation, FederationInput } from '../../../shared/federation/index.ts';
+import type { MetricReport } from '../../../shared/training/metric-report.ts';
+import type { Model } from '../../../shared/update/index.ts';
 import type { SessionApi, SessionSnapshot } from '../session/snapshot.ts';
+import type { BackendRequest, Verdict } from '../trainer/index.ts';
+import type { DevicePolicy, DeviceState } from './device-policy.ts';
 
 /**
  * All that the page asks of the rest of the system. Views know these ports and nothing behind them;
@@ -15,6 +19,8 @@ export interface Services {
   readonly settings: SettingsService;
   readonly consents: ConsentService;
   readonly ledger: LedgerService;
+  readonly device: DeviceService;
+  readonly backends: BackendsService;
   readonly server: ServerReachability;
 }
 
@@ -171,7 +177,8 @@ export interface ModelInfo {
 export type ModelInput =
   | { readonly kind: 'image'; readonly pixels: Uint8Array<ArrayBuffer> }
   | { readonly kind: 'tabular'; readonly cells: Readonly<Record<string, string>> }
-  | { readonly kind: 'records'; readonly features: readonly number[] };
+  | { readonly kind: 'records'; readonly features: readonly number[] }
+  | { readonly kind: 'tokens'; readonly tokens: readonly number[] };
 
 export type Prediction =
   | { readonly kind: 'class'; readonly probabilities: readonly number[] }
@@ -180,18 +187,60 @@ export type Prediction =
 export interface ModelService {
   /** The newest model of this federation on this device, else the server's; undefined: none was trained yet. */
   latest(federation: Federation, signal?: AbortSignal): Promise<ModelInfo | undefined>;
-  /** @throws `data.*` naming the field that cannot be used. */
-  predict(federation: Federation, input: ModelInput, signal?: AbortSignal): Promise<Prediction>;
+  /**
+   * @param opened asks this model instead of the newest.
+   * @throws `data.*` naming the field that cannot be used.
+   */
+  predict(
+    federation: Federation,
+    input: ModelInput,
+    signal?: AbortSignal,
+    opened?: OpenedModel,
+  ): Promise<Prediction>;
   /** `weights`: little-endian float32. `json`: the federation, the layout and the weights as numbers. */
   download(federation: Federation, format: 'weights' | 'json'): Promise<Blob>;
+  readonly files: ModelFilesService;
+}
+
+export interface SavedFile {
+  readonly name: string;
+  readonly blob: Blob;
+}
+
+/** A model from files, which fits the federation and stays on this device. */
+export interface OpenedModel {
+  /** Of the files, as the person knows them. */
+  readonly name: string;
+  readonly format: 'safetensors' | 'keras' | 'json';
+  /** What was read otherwise than it stands in the files. */
+  readonly notes: readonly string[];
+  readonly model: Model;
+}
+
+export interface ModelFilesService {
+  /** The newest model. @throws `model.unsupported` when Keras has no such layer, `model.unavailable`. */
+  save(
+    federation: Federation,
+    format: 'safetensors' | 'keras',
+    signal?: AbortSignal,
+  ): Promise<readonly SavedFile[]>;
+  /** @throws `model.layout-mismatch` that lists what differs, `model.corrupt`, `model.unsupported`, `model.invalid`. */
+  open(federation: Federation, files: readonly File[], signal?: AbortSignal): Promise<OpenedModel>;
+  /** How right a model is about all examples of a dataset: the opened one, or the newest. Nothing is sent. */
+  evaluate(
+    federation: Federation,
+    datasetId: string,
+    opened: OpenedModel | undefined,
+    signal: AbortSignal,
+  ): Promise<MetricReport>;
 }
 
 export type Theme = 'system' | 'light' | 'dark';
 
-export interface Settings {
+export interface Settings extends DevicePolicy {
   readonly theme: Theme;
-  /** `visible`: the session is paused while the page is hidden. */
-  readonly trainWhen: 'always' | 'visible';
+  /** What trains: the fastest that works, or this one as long as it works. */
+  readonly backend: BackendRequest;
   /** Keep the screen on during a session. */
   readonly keepAwake: boolean;
 }
@@ -204,6 +253,20 @@ export interface SettingsService {
   storage(): Promise<StorageUsage>;
   /** Data, models, identity, ledger, consents and settings. Nothing can bring them back. */
   deleteEverything(): Promise<void>;
+}
+
+/** What the browser tells of the device, as it changes. */
+export interface DeviceService {
+  readonly state: DeviceState;
+  subscribe(listener: (state: DeviceState) => void): Unsubscribe;
+}
+
+/** What was measured on this device, model by model. */
+export interface BackendsService {
+  /** The newest first. */
+  list(): Promise<readonly Verdict[]>;
+  /** Tries every backend on the federation's model now, and remembers which is fastest. */
+  measure(federationId: string, signal: AbortSignal): Promise<void>;
 }
 
 export interface StorageUsage {

@@ -74,6 +74,8 @@ describe('changeWords', () => {
     const paused = snapshot({ name: 'paused' });
     expect(changeWords(snapshot(waiting), paused)).toMatch(/^Paused/);
     expect(changeWords(paused, paused)).toBeUndefined();
+    const byRule = snapshot({ name: 'paused', because: 'mobile-network' });
+    expect(changeWords(snapshot(waiting), byRule)).toMatch(/^Paused by your settings\. .*mobile network/);
   });
 
   it('does not read out the history that a late joiner finds', () => {

@@ -1,6 +1,7 @@
 import { SERVER } from '../../../shared/identity/index.ts';
 import type { Path } from '../../../shared/transport/port.ts';
 import type { SessionPhase, SessionSnapshot } from '../session/snapshot.ts';
+import { PAUSE_WORDS } from './device-policy-words.ts';
 import { counted, formatLoss, formatPercent } from './format.ts';
 
 /** Whether this device takes part in a run now, if only by waiting. */
@@ -56,7 +57,9 @@ export function phaseWords(phase: SessionPhase): PhaseWords {
     case 'applying':
       return { title: 'Making the new model', detail: 'Every device computes the same one.' };
     case 'paused':
-      return { title: 'Paused', detail: 'This device is skipped until you resume.' };
+      return phase.because === undefined
+        ? { title: 'Paused', detail: 'This device is skipped until you resume.' }
+        : { title: 'Paused by your settings', detail: PAUSE_WORDS[phase.because] };
     case 'finished':
       return { title: 'Finished', detail: FINISHED[phase.reason] };
     case 'failed':

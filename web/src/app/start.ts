@@ -2,15 +2,15 @@ import '../components/app-shell.ts';
 import { toErrorRecord } from '../../../shared/errors/index.ts';
 import type { AppShell } from '../components/app-shell.ts';
 import { watchForUpdates } from '../pwa/updates.ts';
+import { followDevicePolicy } from './device-policy-session.ts';
 import { showToast } from './events.ts';
-import { pauseWhenHidden } from './pause-when-hidden.ts';
 import type { Services } from './services.ts';
 import { applyTheme } from './theme.ts';
 
 export function startApp(services: Services): void {
   applyTheme(services.settings.current.theme);
   services.settings.subscribe(({ theme }) => applyTheme(theme));
-  pauseWhenHidden(services, document);
+  followDevicePolicy(services);
   const shell = document.querySelector<AppShell>('mm-app')!;
   shell.services = services;
   services.session.restored.catch((error: unknown) =>

@@ -1,12 +1,13 @@
 import { css, html, LitElement, nothing } from 'lit';
-import type { Column, RecordsSchema, TabularSchema } from '../../../shared/federation/index.ts';
+import type { Column, RecordsSchema, TabularSchema, TokensSchema } from '../../../shared/federation/index.ts';
 import type { ModelInput } from '../app/services.ts';
+import { isText } from '../app/token-input.ts';
 import { shared } from '../styles/shared.ts';
 
 /** A form made from the federation's columns. Fires `input-ready` with what was filled in. */
 export class FormInput extends LitElement {
   static override properties = { schema: { attribute: false } };
-  declare schema: TabularSchema | RecordsSchema;
+  declare schema: TabularSchema | RecordsSchema | TokensSchema;
 
   static override styles = [
     shared,
@@ -21,9 +22,7 @@ export class FormInput extends LitElement {
       ${
         this.schema.kind === 'tabular'
           ? html`<div class="fields">${this.schema.columns.map((column, index) => field(column, index))}</div>`
-          : html`<div><label for="features">Features</label>
-              <textarea id="features" rows="4" required data-testid="features" aria-describedby="features-hint"></textarea>
-              <p class="hint" id="features-hint">${this.schema.features} numbers, separated by commas or spaces.</p></div>`
+          : numbersField(this.schema)
       }
       <div><button class="primary" data-testid="predict">Predict</button></div>
     </form>`;
@@ -36,14 +35,12 @@ export class FormInput extends LitElement {
 
   #input(): ModelInput {
     const { schema } = this;
-    if (schema.kind === 'records') {
+    if (schema.kind !== 'tabular') {
       const text = this.renderRoot.querySelector('textarea')!.value;
+      if (schema.kind === 'records') return { kind: 'records', features: numbersIn(text) };
       return {
-        kind: 'records',
-        features: text
-          .split(/[\s,;[\]]+/)
-          .filter((part) => part !== '')
-          .map(Number),
+        kind: 'tokens',
+        tokens: isText(schema) ? [...new TextEncoder().encode(text)] : numbersIn(text),
       };
     }
     const controls = this.renderRoot.querySelectorAll<HTMLInputElement | HTMLSelectElement>('[data-column]');
@@ -54,6 +51,27 @@ export class FormInput extends LitElement {
       ),
     };
   }
+}
+
+function numbersIn(text: string): number[] {
+  return text
+    .split(/[\s,;[\]]+/)
+    .filter((part) => part !== '')
+    .map(Number);
+}
+
+function numbersField(schema: RecordsSchema | TokensSchema) {
+  const [name, hint] =
+    schema.kind === 'records'
+      ? ['Features', `${schema.features} numbers, separated by commas or spaces.`]
+      : isText(schema)
+        ? ['Text', `The model says which byte comes next. It sees the last ${schema.length}.`]
+        : schema.target.type === 'next'
+          ? ['Tokens', `Ids, separated by commas or spaces; the model sees the last ${schema.length}.`]
+          : ['Tokens', `${schema.length} ids, separated by commas or spaces.`];
+  return html`<div><label for="features">${name}</label>
+    <textarea id="features" rows="4" required data-testid="features" aria-describedby="features-hint"></textarea>
+    <p class="hint" id="features-hint">${hint}</p></div>`;
 }
 
 function field(column: Column, index: number) {

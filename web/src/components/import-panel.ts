@@ -15,6 +15,7 @@ const ACCEPTED = {
   image: 'image/*',
   tabular: '.csv,.tsv,.txt,.json,.jsonl,.ndjson',
   records: '.json,.jsonl,.ndjson',
+  tokens: '.json,.jsonl,.ndjson,.txt',
 };
 
 /** Files → read and checked against a federation → looked at → kept. Fires `imported` with the dataset. */
@@ -82,7 +83,9 @@ export class ImportPanel extends LitElement {
           ? 'Choose images, or a folder with one folder per label.'
           : kind === 'tabular'
             ? 'Drop a CSV, JSON or JSONL file here.'
-            : 'Drop a JSON or JSONL file of records here.'
+            : kind === 'tokens' && data.target.type === 'next' && data.vocabulary >= 256
+              ? 'Drop a text file here, or a JSON or JSONL file of token ids.'
+              : 'Drop a JSON or JSONL file of records here.'
       }<br /><span class="small soft">It is read on this device and never sent.</span></p>
       <div class="row">
         <button @click=${() => this.#input('#files').click()} data-testid="import">${icon('upload')} Choose ${kind === 'image' ? 'images' : 'a file'}</button>

@@ -16,6 +16,7 @@ import {
 } from '../app/session-words.ts';
 import type { SessionSnapshot } from '../session/snapshot.ts';
 import { shared } from '../styles/shared.ts';
+import { backendWords } from '../trainer/backend-words.ts';
 import { icon } from './icons.ts';
 
 /** Where the session stands, its controls and its figures. */
@@ -79,7 +80,7 @@ export class SessionPanel extends LitElement {
     return html`<div class="row">
       ${
         phase.name === 'paused'
-          ? html`<button class="primary" ?disabled=${this.busy} data-testid="resume" @click=${() => this.#ask(() => this.session.resume())}>${icon('play')} Resume</button>`
+          ? html`<button class="primary" ?disabled=${this.busy} data-testid="resume" @click=${() => this.#ask(() => this.session.resume())}>${icon('play')} ${phase.because === undefined ? 'Resume' : 'Train anyway'}</button>`
           : html`<button ?disabled=${this.busy} data-testid="pause" @click=${() => this.#ask(() => this.session.pause())}>${icon('pause')} Pause</button>`
       }
       <button ?disabled=${this.busy} data-testid="leave" @click=${this.#leave}>${icon('leave')} Leave</button>
@@ -122,17 +123,6 @@ export class SessionPanel extends LitElement {
       this.busy = false;
     }
   }
-}
-
-const BACKENDS: Readonly<Record<string, string>> = {
-  webgpu: 'GPU (WebGPU)',
-  webgl: 'GPU (WebGL)',
-  wasm: 'Processor (WebAssembly)',
-  cpu: 'Processor (JavaScript)',
-};
-
-function backendWords(backend: string): string {
-  return BACKENDS[backend] ?? backend;
 }
 
 customElements.define('mm-session-panel', SessionPanel);

@@ -1,44 +1,26 @@
-import {
-  type JsonRow,
-  type JsonText,
-  jsonSplitter,
-  recordEncoder,
-  summarizeRecords,
-} from '../../../shared/dataset/index.ts';
+import { type JsonRow, recordEncoder, summarizeRecords } from '../../../shared/dataset/index.ts';
 import { check } from '../../../shared/errors/index.ts';
 import type { RecordsSchema } from '../../../shared/federation/index.ts';
 import type { ImportFile } from './api.ts';
+import { eachRecord } from './each-record.ts';
 import type { Imported, ReadContext } from './imported.ts';
 import { shardCollector } from './shard-collector.ts';
-import { encodingOf, textOf } from './text-of.ts';
-
-const PREVIEW_ROWS = 20;
-const MAX_PREVIEW_CHARACTERS = 120;
+import { encodingOf } from './text-of.ts';
+import { textPreview } from './text-preview.ts';
 
 /** Reads JSON records, from an array or line by line; twice when the schema has to be drafted first. */
 export async function importRecords(
   { file }: ImportFile,
   given: RecordsSchema | undefined,
-  { signal, report }: ReadContext,
+  context: ReadContext,
 ): Promise<Imported> {
-  const encoding = await encodingOf(file, signal);
-
-  async function eachRecord(visit: (row: JsonRow) => void): Promise<void> {
-    const splitter = jsonSplitter();
-    let rows = 0;
-    const visitAll = (batch: JsonText[]): void => {
-      for (const record of batch) visit({ ...record, row: ++rows });
-    };
-    const onBytes = (doneBytes: number): void =>
-      report({ phase: 'reading', doneBytes, totalBytes: file.size, rows });
-    for await (const text of textOf(file, encoding, signal, onBytes)) visitAll(splitter.push(text));
-    visitAll(splitter.finish());
-  }
+  const encoding = await encodingOf(file, context.signal);
+  const visitEach = (visit: (row: JsonRow) => void) => eachRecord(file, encoding, context, visit);
 
   let schema = given;
   if (schema === undefined) {
     const summarizer = summarizeRecords();
-    await eachRecord((row) => summarizer.add(row));
+    await visitEach((row) => summarizer.add(row));
     schema = summarizer.draft();
     check(schema !== undefined, 'data.unreadable', 'The file has no records to learn from.', {
       expected: 'JSON records {"features": [...], "label": ...}, in an array or one per line',
@@ -46,9 +28,9 @@ export async function importRecords(
     });
   }
   const collector = shardCollector(schema, recordEncoder(schema));
-  const firstRows: string[][] = [];
-  await eachRecord((row) => {
-    if (firstRows.length < PREVIEW_ROWS) firstRows.push([row.text.slice(0, MAX_PREVIEW_CHARACTERS)]);
+  const preview = textPreview();
+  await visitEach((row) => {
+    preview.add(row.text);
     collector.add(row);
   });
   const gathered = collector.finish();
@@ -62,6 +44,6 @@ export async function importRecords(
     rows: gathered.rows,
     gathered,
     columns: [],
-    firstRows: { columns: ['record'], rows: firstRows },
+    firstRows: preview.rows('record'),
   };
 }

@@ -315,3 +315,62 @@ test('a large table is read in pieces, with progress, and can be cancelled on th
   });
   await expect(cancelled).rejects.toMatchObject({ code: 'aborted' });
 });
+
+describe('tokens', () => {
+  const next = schemaOf({ kind: 'tokens', length: 3, vocabulary: 256, target: { type: 'next' } });
+
+  test('plain text is cut into windows of bytes', async () => {
+    const preview = await read('story.txt', 'Once é', { schema: next });
+    // Seven bytes: "Once" and "e é", which share an e.
+    expect(preview).toMatchObject({
+      kind: 'tokens',
+      rows: 2,
+      examples: 2,
+      problemCount: 0,
+      firstRows: { columns: ['text'], rows: [['Once'], ['e é']] },
+    });
+    expect(preview.classCounts).toBeUndefined();
+  });
+
+  test('text in another encoding becomes the bytes of UTF-8', async () => {
+    const bytes = new Uint8Array(Buffer.from('Onceé!', 'latin1'));
+    expect(await read('story.txt', bytes, { schema: next })).toMatchObject({
+      firstRows: { rows: [['Once'], ['eé!']] },
+    });
+  });
+
+  test('JSON records have one token more than an example', async () => {
+    const lines = '{"tokens":[1,2,3,4]}\n{"tokens":[1,2,3]}\n{"tokens":[1,2,3,256]}\n';
+    const preview = await read('ids.jsonl', lines, { schema: next });
+    expect(preview).toMatchObject({ rows: 3, examples: 1, problemCount: 2 });
+    expect(preview.problems.map(({ code, path }) => [code, path])).toEqual([
+      ['data.wrong-shape', 'row 2, column "tokens"'],
+      ['data.invalid-value', 'row 3, column "tokens[3]"'],
+    ]);
+  });
+
+  test('labelled sequences are counted by label', async () => {
+    const target = { type: 'class', name: 'mood', labels: ['sad', 'glad'] };
+    const schema = schemaOf({ kind: 'tokens', length: 2, vocabulary: 9, target });
+    const array = '[{"tokens":[1,2],"label":"glad"},{"tokens":[3,8],"target":"glad"}]';
+    expect(await read('ids.json', array, { schema })).toMatchObject({
+      examples: 2,
+      classCounts: { sad: 0, glad: 2 },
+    });
+  });
+
+  test.each([
+    ['too short a text', 'short.txt', 'abc', next, 'data.too-small'],
+    ['no text', 'empty.txt', '', next, 'data.too-small'],
+    ['no records', 'empty.json', '[]', next, 'data.empty'],
+    [
+      'text where tokens are few',
+      'story.txt',
+      'Once upon a time',
+      schemaOf({ kind: 'tokens', length: 3, vocabulary: 100, target: { type: 'next' } }),
+      'data.wrong-shape',
+    ],
+  ])('%s is refused', async (_, name, content, schema, code) => {
+    await expect(read(name, content, { schema })).rejects.toMatchObject({ code });
+  });
+});

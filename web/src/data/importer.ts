@@ -6,6 +6,7 @@ import type { CommitOptions, ImportFile, ImportOptions, ImportPreview } from './
 import { importImages } from './import-images.ts';
 import { importRecords } from './import-records.ts';
 import { importTable } from './import-table.ts';
+import { importTokens } from './import-tokens.ts';
 import type { Imported, ReadContext } from './imported.ts';
 import { readBytes } from './text-of.ts';
 
@@ -121,10 +122,17 @@ async function readFiles(
   const kind = schema?.kind ?? (await kindOf(first));
   if (kind === 'image')
     return importImages(files, schema as Extract<DataSchema, { kind: 'image' }>, options, context);
-  check(files.length === 1, 'argument.invalid', 'Tables and records are imported one file at a time.', {
-    expected: 'one file',
-    received: `${files.length} files`,
-  });
+  check(
+    files.length === 1,
+    'argument.invalid',
+    'Tables, records and texts are imported one file at a time.',
+    {
+      expected: 'one file',
+      received: `${files.length} files`,
+    },
+  );
+  if (kind === 'tokens')
+    return importTokens(first, schema as Extract<DataSchema, { kind: 'tokens' }>, context);
   return kind === 'records'
     ? importRecords(first, schema as Extract<DataSchema, { kind: 'records' }>, context)
     : importTable(first, schema as Extract<DataSchema, { kind: 'tabular' }>, options, context);

@@ -7,6 +7,7 @@ import {
   exampleFormat,
   type ProblemReport,
   type RowEncoder,
+  targetLabels,
 } from '../../../shared/dataset/index.ts';
 import type { DataSchema } from '../../../shared/federation/index.ts';
 import type { StoredShard } from '../storage/index.ts';
@@ -62,7 +63,7 @@ export function shardCollector<Row>(schema: DataSchema, encoder: RowEncoder<Row>
     },
     finish() {
       if (builder.count > 0) flush();
-      const isClass = format.targets === 'uint16';
+      const isClass = targetLabels(schema) !== undefined;
       return {
         ...problems.report(),
         rows,

@@ -1,5 +1,6 @@
 import { proxy, transfer, wrap } from 'comlink';
 import { fromErrorRecord, MurmurationError } from '../../../shared/errors/index.ts';
+import type { PaceLimits } from '../../../shared/training/pace.ts';
 import type { RoundRecord } from '../../../shared/wire/index.ts';
 import { type RtcService, serveRtc } from '../net/rtc-service.ts';
 import type { SnapshotUpdate } from './run-session.ts';
@@ -18,6 +19,7 @@ export function connectSession(): SessionClient {
   let snapshot: SessionSnapshot | undefined;
   let worker: ReturnType<typeof startWorker> | undefined;
   let rtc: RtcService | undefined;
+  let pace: PaceLimits | undefined;
   /** Updates of an earlier join that arrive late are not shown. */
   let joins = 0;
 
@@ -46,7 +48,10 @@ export function connectSession(): SessionClient {
     async join(options: JoinOptions) {
       await leave();
       records.clear();
-      worker ??= startWorker();
+      if (worker === undefined) {
+        worker = startWorker();
+        if (pace !== undefined) void worker.remote.setPace(pace);
+      }
       const join = joins;
       const { port1, port2 } = new MessageChannel();
       rtc = serveRtc(port1);
@@ -59,8 +64,12 @@ export function connectSession(): SessionClient {
       ]);
       if (!outcome.ok) throw fromErrorRecord(outcome.error);
     },
-    async pause() {
-      await worker?.remote.pause();
+    async pause(because) {
+      await worker?.remote.pause(because);
+    },
+    async setPace(limits) {
+      pace = limits;
+      await worker?.remote.setPace(limits);
     },
     async resume() {
       await worker?.remote.resume();

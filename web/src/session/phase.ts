@@ -1,12 +1,13 @@
 import { SERVER } from '../../../shared/identity/index.ts';
 import type { NodeState, ParticipantState, TrainProgress } from '../../../shared/session/index.ts';
-import type { SessionPhase } from './snapshot.ts';
+import type { PauseReason, SessionPhase } from './snapshot.ts';
 
 /** The engine's state in the words of the page. */
 export function phaseOf(
   { participant }: NodeState,
   progress: TrainProgress | undefined,
   needed: number,
+  pausedBecause: PauseReason | undefined,
 ): SessionPhase {
   if (participant === undefined) return { name: 'idle' };
   const { status } = participant;
@@ -15,8 +16,9 @@ export function phaseOf(
     case 'left':
       return { name: 'idle' };
     case 'connecting':
+      return { name: 'connecting' };
     case 'paused':
-      return { name: status.name };
+      return { name: 'paused', because: pausedBecause };
     case 'finished':
       return { name: 'finished', reason: status.reason };
     case 'joined':

@@ -1,10 +1,11 @@
 import { fixedPointOf } from '../../../shared/compress/index.ts';
-import { type Examples, holdOut } from '../../../shared/dataset/index.ts';
+import { checkEnoughExamples, dataNotices, holdOut } from '../../../shared/dataset/index.ts';
 import { type ErrorRecord, toErrorRecord } from '../../../shared/errors/index.ts';
 import type { Federation } from '../../../shared/federation/index.ts';
 import { type Identity, SERVER } from '../../../shared/identity/index.ts';
 import { webCryptoRandom } from '../../../shared/random/index.ts';
 import { createNode, type SessionNode, type TrainProgress } from '../../../shared/session/index.ts';
+import type { PaceLimits } from '../../../shared/training/pace.ts';
 import { systemClock } from '../../../shared/transport/clock.ts';
 import type { DirectConnector } from '../../../shared/transport/direct-connector.ts';
 import { createHubClient, type SocketLike } from '../../../shared/transport/hub-client.ts';
@@ -13,17 +14,19 @@ import type { Path, Transport } from '../../../shared/transport/port.ts';
 import { createServerChannel } from '../../../shared/transport/server-channel.ts';
 import type { RoundRecord } from '../../../shared/wire/index.ts';
 import { loadSampleTest } from '../data/index.ts';
-import { loadExamples, loadIdentity, runStore } from '../storage/index.ts';
-import { type BrowserTrainer, createTrainer } from '../trainer/index.ts';
+import { loadExamples, loadIdentity, loadSettings, runStore } from '../storage/index.ts';
+import { type BrowserTrainer, createTrainer, deviceVerdicts, type TrainerData } from '../trainer/index.ts';
 import { phaseOf } from './phase.ts';
 import { federationRun } from './runs.ts';
-import type { JoinOptions, SessionNotice, SessionPhase, SessionSnapshot } from './snapshot.ts';
+import type { JoinOptions, PauseReason, SessionNotice, SessionPhase, SessionSnapshot } from './snapshot.ts';
 import { Traffic } from './traffic.ts';
 
 /** A session under way in this worker. */
 export interface RunningSession {
-  pause(): void;
+  /** @param because left out when the person asks. */
+  pause(because?: PauseReason): void;
   resume(): void;
+  setPace(pace: PaceLimits): void;
   /** Says goodbye and frees everything. */
   leave(): Promise<void>;
 }
@@ -49,6 +52,7 @@ export async function runSession(
   options: JoinOptions,
   openDirect: DirectConnector,
   onUpdate: (update: SnapshotUpdate) => void,
+  pace: PaceLimits,
   signal: AbortSignal,
 ): Promise<RunningSession> {
   const { federation, run } = await federationRun(options.federationId, signal);
@@ -56,18 +60,18 @@ export async function runSession(
   const [identity, store] = await Promise.all([loadIdentity(), runStore()]);
   const net = openNetwork(federation, identity, paths, openDirect);
   const view = new View(federation, run, identity, net.transport, onUpdate);
-  let trainer: Awaited<ReturnType<typeof startTrainer>> | undefined;
+  let trainer: BrowserTrainer | undefined;
   let node: SessionNode | undefined;
   try {
     view.push();
-    trainer = await startTrainer(federation, options.datasetId, signal);
+    trainer = await startTrainer(federation, options.datasetId, pace, view, signal);
     const [stored, initial, records] = await Promise.all([
       store.loadModel(run),
       trainer.initialModel(),
       store.loadRecords(run, 1),
     ]);
     const { examples } = trainer;
-    view.backend = trainer.backend.name;
+    view.trainer = trainer;
     view.takeRecords(records);
     node = createNode({
       run,
@@ -99,8 +103,13 @@ export async function runSession(
     const running = node;
     const ended = trainer;
     return {
-      pause: () => running.command('pause'),
+      pause(because) {
+        view.pausedBecause = because;
+        running.command('pause');
+        view.schedule();
+      },
       resume: () => running.command('resume'),
+      setPace: (limits) => ended.setPace(limits),
       async leave() {
         running.command('leave');
         view.close();
@@ -172,22 +181,44 @@ function openNetwork(
 async function startTrainer(
   federation: Federation,
   dataset: string,
+  pace: PaceLimits,
+  view: View,
   signal: AbortSignal,
-): Promise<BrowserTrainer & { readonly examples: number }> {
-  const all = await loadExamples(dataset, signal);
-  let examples: Examples = all;
-  let evaluation: Examples | undefined;
-  if (federation.evaluation === 'sample') evaluation = await loadSampleTest(signal);
-  if (federation.evaluation === 'local')
-    ({ training: examples, held: evaluation } = holdOut(all, HELD_OUT_FRACTION, dataset));
-  const { count } = examples;
-  const trainer = await createTrainer({ federation, examples, evaluation, signal });
-  return Object.assign(trainer, { examples: count });
+): Promise<BrowserTrainer> {
+  const { backend } = await loadSettings();
+  let isKnown = false;
+  const load = async (signal: AbortSignal): Promise<TrainerData> => {
+    const data = await loadData(federation, dataset, signal);
+    checkEnoughExamples(federation, data.examples);
+    // Loaded once more for each worker that is started anew; said once.
+    if (!isKnown)
+      for (const text of dataNotices(federation, data.examples)) view.takeNotice({ level: 'info', text });
+    isKnown = true;
+    return data;
+  };
+  return createTrainer({
+    federation,
+    load,
+    signal,
+    backend,
+    pace,
+    memory: deviceVerdicts,
+    onNotice: (notice) => view.takeNotice(notice),
+  });
+}
+
+async function loadData(federation: Federation, dataset: string, signal: AbortSignal): Promise<TrainerData> {
+  const examples = await loadExamples(dataset, signal);
+  if (federation.evaluation === 'sample') return { examples, evaluation: await loadSampleTest(signal) };
+  if (federation.evaluation === 'none') return { examples, evaluation: undefined };
+  const { training, held } = holdOut(examples, HELD_OUT_FRACTION, dataset);
+  return { examples: training, evaluation: held };
 }
 
 /** Gathers what the page shows and sends it a few times a second. */
 class View {
-  backend: string | undefined;
+  trainer: BrowserTrainer | undefined;
+  pausedBecause: PauseReason | undefined;
   node: SessionNode | undefined;
   readonly #federation: Federation;
   readonly #run: string;
@@ -239,7 +270,7 @@ class View {
         coordinator: participant?.coordinator,
         model: model && { version: model.version, hash: model.hash },
         peers: this.#traffic.rows(peers, Date.now()),
-        backend: this.backend,
+        backend: this.trainer?.backend.name,
         examplesPerSecond: this.#progress?.examplesPerSecond,
         bytesSent: this.#traffic.bytesSent,
         bytesReceived: this.#traffic.bytesReceived,
@@ -287,6 +318,7 @@ class View {
   #phase(): SessionPhase {
     if (this.#failure !== undefined) return { name: 'failed', error: this.#failure };
     if (this.node === undefined) return { name: 'connecting' };
-    return phaseOf(this.node.state, this.#progress, this.#federation.cohort.minParticipants);
+    const { minParticipants } = this.#federation.cohort;
+    return phaseOf(this.node.state, this.#progress, minParticipants, this.pausedBecause);
   }
 }

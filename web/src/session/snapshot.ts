@@ -1,5 +1,6 @@
 import type { ErrorRecord } from '../../../shared/errors/index.ts';
 import type { NodeId, ParticipantId } from '../../../shared/identity/index.ts';
+import type { PaceLimits } from '../../../shared/training/pace.ts';
 import type { Path } from '../../../shared/transport/port.ts';
 import type { RoundRecord } from '../../../shared/wire/index.ts';
 
@@ -25,9 +26,13 @@ export type SessionPhase =
     }
   | { readonly name: 'collecting'; readonly round: number; readonly arrived: number; readonly slices: number }
   | { readonly name: 'applying'; readonly round: number }
-  | { readonly name: 'paused' }
+  /** By the person, or by a rule of the device. */
+  | { readonly name: 'paused'; readonly because?: PauseReason | undefined }
   | { readonly name: 'finished'; readonly reason: 'maximum-rounds' | 'target-accuracy' | 'stopped' }
   | { readonly name: 'failed'; readonly error: ErrorRecord };
+
+/** Which rule of the device's policy pauses. */
+export type PauseReason = 'hidden' | 'on-battery' | 'battery-low' | 'data-saver' | 'mobile-network';
 
 export interface PeerView {
   readonly id: NodeId;
@@ -74,8 +79,11 @@ export interface JoinOptions {
 export interface SessionApi {
   /** Resolves once the session has started; progress comes as snapshots. @throws named errors as ErrorRecord. */
   join(options: JoinOptions): Promise<void>;
-  pause(): Promise<void>;
+  /** @param because left out when the person asks. */
+  pause(because?: PauseReason): Promise<void>;
   resume(): Promise<void>;
+  /** How much of the time training takes, in this session and those to come. */
+  setPace(pace: PaceLimits): Promise<void>;
   leave(): Promise<void>;
   snapshot(): Promise<SessionSnapshot | undefined>;
 }

@@ -34,6 +34,7 @@ export async function loadExamples(id: string, signal: AbortSignal, db?: Databas
       remedy: 'Choose another data set, or import it again.',
     });
     const examples = emptyExamples(info.format, info.examples);
+    const each = info.format.targetsPerExample ?? 1;
     let count = 0;
     for (let index = 0; index < info.shards; index++) {
       throwIfAborted(signal);
@@ -47,7 +48,7 @@ export async function loadExamples(id: string, signal: AbortSignal, db?: Databas
       const fits =
         count + shard.count <= info.examples &&
         inputs.byteLength === shard.count * info.format.size * examples.inputs.BYTES_PER_ELEMENT &&
-        targets.byteLength === shard.count * examples.targets.BYTES_PER_ELEMENT;
+        targets.byteLength === shard.count * each * examples.targets.BYTES_PER_ELEMENT;
       check(fits, 'storage.corrupt', 'A part of the data set is damaged.', {
         path: `shard ${index}`,
         remedy: 'Delete the data set and import it again.',
@@ -59,7 +60,7 @@ export async function loadExamples(id: string, signal: AbortSignal, db?: Databas
       );
       examples.targets.set(
         format.targets === 'uint16' ? new Uint16Array(targets) : new Float32Array(targets),
-        count,
+        count * each,
       );
       count += shard.count;
     }

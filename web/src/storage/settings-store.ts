@@ -7,8 +7,16 @@ const settingsSchema = z.object({
   theme: z.enum(['system', 'light', 'dark']).catch('system'),
   /** `visible`: rounds are skipped while the page is hidden. */
   trainWhen: z.enum(['always', 'visible']).catch('always'),
-  /** How much of the time between batches the device rests. */
+  /** `above-20`: rounds are skipped on battery with a fifth of it left, or less. */
+  battery: z.enum(['any', 'above-20', 'above-50', 'charging']).catch('above-20'),
+  /** `pause`: rounds are skipped on connections that the browser calls metered. */
+  metered: z.enum(['allow', 'pause']).catch('pause'),
+  /** How much of the time training takes. */
   effort: z.enum(['gentle', 'balanced', 'full']).catch('full'),
+  /** Rest more while the device is hot or slow. */
+  coolDown: z.boolean().catch(true),
+  /** What trains: the fastest that works, or this one as long as it works. */
+  backend: z.enum(['auto', 'wasm', 'webgpu', 'webgl', 'cpu']).catch('auto'),
   /** Keep the screen on during a session. */
   keepAwake: z.boolean().catch(false),
 });

@@ -1,37 +1,72 @@
 import type { Examples } from '../../../shared/dataset/examples.ts';
 import type { Federation } from '../../../shared/federation/index.ts';
-import type { BackendReport, Trainer } from '../../../shared/training/index.ts';
+import type { BackendReport, MetricReport, PaceLimits, Trainer } from '../../../shared/training/index.ts';
 import type { Layout, Model } from '../../../shared/update/index.ts';
+import type { Verdict } from './verdict.ts';
 
 export const BACKEND_NAMES = ['wasm', 'webgpu', 'webgl', 'cpu'] as const;
 export type BackendName = (typeof BACKEND_NAMES)[number];
 
-/** Which backend to use: `auto` measures those that look real; a name takes that one and no other. */
+/** Which backend to use: `auto` measures those that look real; a name comes first, the others only if it fails. */
 export type BackendRequest = 'auto' | BackendName;
 
-/** What the worker is given once, before anything else. */
-export interface TrainerSetup {
-  readonly federation: Federation;
+/** A backend that is not to be used, and why. */
+export interface ExcludedBackend {
+  readonly name: string;
+  readonly reason: string;
+  /** It may work another time: a driver that was reset, a device that slept. */
+  readonly transient: boolean;
+}
+
+/** What a trainer trains and evaluates on. */
+export interface TrainerData {
   readonly examples: Examples;
+  /** Without it, evaluations count nothing. */
   readonly evaluation: Examples | undefined;
+}
+
+/** What the worker is given once, before anything else. */
+export interface TrainerSetup extends TrainerData {
+  readonly federation: Federation;
   readonly backend: BackendRequest;
+  readonly pace: PaceLimits;
+  readonly excluded: readonly ExcludedBackend[];
+  /** Choices of before. */
+  readonly verdicts: readonly Verdict[];
 }
 
 /** What it answers. */
 export interface TrainerReady {
   readonly layout: Layout;
   readonly backend: BackendReport;
+  /** Examples to train on. */
+  readonly examples: number;
+  /** A choice made now, to be remembered; undefined when a remembered one was used, or none should be. */
+  readonly verdict: Verdict | undefined;
 }
 
 /** Names a call, so that it can be cancelled: an AbortSignal cannot cross to a worker. */
 export type JobId = number;
 
+/** Something about the trainer that a person should know. */
+export interface TrainerNotice {
+  readonly level: 'info' | 'warning';
+  readonly text: string;
+}
+
 /** The trainer of a browser: the port of the session, and what the page asks of it. */
 export interface BrowserTrainer extends Trainer {
+  /** Of the backend in use now: another one after a failure. */
   readonly backend: BackendReport;
+  /** Examples to train on. */
+  readonly examples: number;
+  /** Holds from the next step on. */
+  setPace(pace: PaceLimits): void;
+  /** All metrics that fit the target, over the whole evaluation data. They stay on this device. */
+  measure(model: Model, signal: AbortSignal): Promise<MetricReport>;
   /**
    * @param inputs whole encoded examples, one after the other.
-   * @returns examples × outputs: class probabilities, or standardized values.
+   * @returns examples × targets × outputs: class probabilities, or standardized values.
    */
   predict(
     model: Model,

@@ -26,15 +26,16 @@ const BACKENDS: Record<BackendName, Backend> = {
   cpu: { load: () => import('@tensorflow/tfjs-backend-cpu'), lastResort: true },
 };
 
-/** A backend asked for by name is taken even where it runs in software. */
+/** A backend asked for by name is tried first, even where it runs in software; the others only if it fails. */
 export function backendCandidates(request: BackendRequest): BackendCandidate[] {
-  const names = request === 'auto' ? BACKEND_NAMES : [request];
+  const names =
+    request === 'auto' ? BACKEND_NAMES : [request, ...BACKEND_NAMES.filter((name) => name !== request)];
   return names.map((name) => {
     const { probe, load, lastResort = false } = BACKENDS[name];
     return {
       name,
-      lastResort,
-      activate: (signal) => activate(name, request === 'auto' ? probe : undefined, load, signal),
+      lastResort: request === 'auto' ? lastResort : name !== request,
+      activate: (signal) => activate(name, name === request ? undefined : probe, load, signal),
     };
   });
 }

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { MurmurationError } from '../../../shared/errors/index.ts';
 import type { JobId } from './api.ts';
 import { type Reply, replyWith } from './reply.ts';
@@ -20,6 +20,8 @@ function setUp() {
 }
 
 describe('WorkerCalls', () => {
+  afterEach(() => void vi.useRealTimers());
+
   it('resolves with the value of the reply', async () => {
     const { calls } = setUp();
     await expect(calls.run(undefined, () => replyWith(() => 42))).resolves.toBe(42);
@@ -82,6 +84,28 @@ describe('WorkerCalls', () => {
     await calls.run(controller.signal, () => replyWith(() => 1));
     controller.abort();
     expect(cancelled).toEqual([]);
+  });
+
+  it('ends a worker that goes on with what was cancelled, not one that stops', async () => {
+    vi.useFakeTimers();
+    for (const stops of [true, false]) {
+      const { worker, calls } = setUp();
+      const controller = new AbortController();
+      let reply: (reply: Reply<number>) => void = () => undefined;
+      const cancelled = calls.run(
+        controller.signal,
+        () =>
+          new Promise<Reply<number>>((resolve) => {
+            reply = resolve;
+          }),
+      );
+      controller.abort();
+      await expect(cancelled).rejects.toMatchObject({ code: 'training.cancelled' });
+      if (stops) reply({ ok: true, value: 1 });
+      await vi.runAllTimersAsync();
+      expect(worker.terminated).toBe(!stops);
+      expect(calls.dead).toBe(!stops);
+    }
   });
 
   it.each(['error', 'messageerror'])('rejects every call once the worker fires %s', async (type) => {

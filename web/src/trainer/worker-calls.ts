@@ -8,9 +8,12 @@ export interface WorkerLike {
   terminate(): void;
 }
 
+/** Longer than any step, on software that pretends to be a GPU too. */
+const HUNG_MS = 60_000;
+
 /**
  * Makes every call to a worker end: with its reply, when its signal is aborted, or when the worker dies.
- * Comlink by itself leaves calls to a dead worker pending for ever.
+ * A worker that does not end what was cancelled is taken for dead. Comlink by itself leaves calls to a dead worker pending for ever.
  */
 export class WorkerCalls {
   readonly #worker: WorkerLike;
@@ -32,6 +35,11 @@ export class WorkerCalls {
     });
   }
 
+  /** Whether the worker is gone. */
+  get dead(): boolean {
+    return this.#death !== undefined;
+  }
+
   /** @throws what the reply says; `training.cancelled`; `training.failed` when the worker is or goes dead. */
   run<T>(signal: AbortSignal | undefined, call: (job: JobId) => Promise<Reply<T>>): Promise<T> {
     return new Promise((resolve, reject) => {
@@ -46,15 +54,18 @@ export class WorkerCalls {
         settle();
         reject(error);
       };
+      let hung: ReturnType<typeof setTimeout> | undefined;
       const abort = () => {
         this.#cancel(job);
         fail(cancelled(signal!));
+        hung = setTimeout(() => this.end('The trainer does not answer any more.'), HUNG_MS);
       };
       this.#pending.add(fail);
       signal?.addEventListener('abort', abort, { once: true });
       call(job)
         .catch((thrown: unknown) => replyWith(() => Promise.reject(thrown)))
         .then((reply) => {
+          clearTimeout(hung);
           settle();
           if (reply.ok) resolve(reply.value);
           else reject(fromErrorRecord(reply.error));

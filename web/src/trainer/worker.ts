@@ -1,13 +1,23 @@
 import { expose, type ProxyMarked, type Remote, releaseProxy, transfer } from 'comlink';
-import type { Examples } from '../../../shared/dataset/examples.ts';
-import { check } from '../../../shared/errors/index.ts';
+import { emptyExamples, exampleFormat } from '../../../shared/dataset/example-builder.ts';
+import { type Examples, sliceExamples } from '../../../shared/dataset/examples.ts';
+import { check, MurmurationError } from '../../../shared/errors/index.ts';
+import type { Federation } from '../../../shared/federation/index.ts';
+import { webCryptoRandom } from '../../../shared/random/index.ts';
 import {
+  type BackendReport,
   type CompiledModel,
   chooseBackend,
   compileModel,
+  createPacer,
   type EvaluateJob,
   type EvaluationCounts,
   evaluateModel,
+  type LocalTraining,
+  type MetricReport,
+  measureModel,
+  type PaceLimits,
+  type Pacer,
   predict,
   type TrainJob,
   type TrainProgress,
@@ -15,33 +25,54 @@ import {
   trainLocally,
 } from '../../../shared/training/index.ts';
 import { type Model, makeModel, sliceRange } from '../../../shared/update/index.ts';
-import type { JobId, TrainerReady, TrainerSetup } from './api.ts';
+import type { JobId, TrainerNotice, TrainerReady, TrainerSetup } from './api.ts';
+import { type BackendLoss, backendLoss } from './backend-loss.ts';
 import { backendCandidates } from './backends.ts';
+import { environmentName } from './environment.ts';
 import { type Reply, replyWith } from './reply.ts';
+import { findVerdict, type Verdict } from './verdict.ts';
 
 /**
  * The worker that trains: holds the examples, the compiled model and the backend. Its client is client.ts.
  */
 interface Prepared extends TrainerSetup {
   readonly compiled: CompiledModel;
+  readonly backendName: string;
+  readonly loss: Promise<BackendLoss>;
+  readonly pacer: Pacer;
 }
-type ProgressProxy = Remote<((progress: TrainProgress) => void) & ProxyMarked>;
+type Callback<T> = Remote<((value: T) => void) & ProxyMarked>;
 
 let prepared: Prepared | undefined;
+let paceLimits: PaceLimits | undefined;
 const jobs = new Map<JobId, AbortController>();
 
 const api = {
-  setUp(job: JobId, setup: TrainerSetup): Promise<Reply<TrainerReady>> {
+  setUp(
+    job: JobId,
+    setup: TrainerSetup,
+    onNotice: Callback<TrainerNotice> | undefined,
+  ): Promise<Reply<TrainerReady>> {
     return runJob(job, async (signal) => {
       const compiled = compileModel(setup.federation);
-      const backend = await chooseBackend(backendCandidates(setup.backend), {
+      const { backend, verdict } = await choose(setup, compiled, signal);
+      paceLimits ??= setup.pace;
+      prepared = {
+        ...setup,
         compiled,
-        batchSize: setup.federation.training.batchSize,
-        signal,
-      });
-      prepared = { ...setup, compiled };
-      return { layout: compiled.layout, backend };
+        backendName: backend.name,
+        loss: backendLoss(backend.name),
+        pacer: createPacer(
+          () => paceLimits!,
+          (slowed) => void onNotice?.(slowedNotice(slowed)),
+        ),
+      };
+      return { layout: compiled.layout, backend, examples: setup.examples.count, verdict };
     });
+  },
+
+  setPace(pace: PaceLimits): void {
+    paceLimits = pace;
   },
 
   async initialModel(): Promise<Reply<Model>> {
@@ -54,18 +85,19 @@ const api = {
 
   async train(
     job: JobId,
-    { base, seed }: Pick<TrainJob, 'base' | 'seed'>,
-    onProgress: ProgressProxy | undefined,
+    task: Pick<TrainJob, 'base' | 'seed' | 'control'>,
+    onProgress: Callback<TrainProgress> | undefined,
   ): Promise<Reply<TrainResult>> {
-    const reply = await runJob(job, (signal) => {
-      const { compiled, examples, federation } = whenPrepared();
+    const reply = await runOnBackend(job, async (signal) => {
+      const { compiled, examples, federation, pacer } = whenPrepared();
       return trainLocally({
+        ...task,
+        ...recordPrivacy(federation),
         compiled,
         examples,
-        base,
         training: federation.training,
-        seed,
         signal,
+        pacer,
         onProgress: (progress) => void onProgress?.(progress),
       });
     });
@@ -77,11 +109,20 @@ const api = {
     job: JobId,
     { model, part }: Pick<EvaluateJob, 'model' | 'part'>,
   ): Promise<Reply<EvaluationCounts>> {
-    return runJob(job, async (signal) => {
+    return runOnBackend(job, async (signal) => {
       const { compiled, evaluation } = whenPrepared();
       if (evaluation === undefined) return { total: 0, correct: 0, lossSum: 0 };
-      const examples = partOf(evaluation, compiled.inputSize, part);
-      return evaluateModel({ compiled, examples, model, signal });
+      return evaluateModel({ compiled, examples: partOf(evaluation, part), model, signal });
+    });
+  },
+
+  measure(job: JobId, model: Model): Promise<Reply<MetricReport>> {
+    return runOnBackend(job, async (signal) => {
+      const { compiled, evaluation, federation } = whenPrepared();
+      const { data } = federation;
+      const targetScale = data.kind !== 'image' && data.target.type === 'value' ? data.target.scale : 1;
+      const examples = evaluation ?? emptyExamples(exampleFormat(data), 0);
+      return measureModel({ compiled, examples, model, signal, targetScale });
     });
   },
 
@@ -90,7 +131,9 @@ const api = {
     weights: Float32Array<ArrayBuffer>,
     inputs: Float32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>,
   ): Promise<Reply<Float32Array<ArrayBuffer>>> {
-    return runJob(job, (signal) => predict({ compiled: whenPrepared().compiled, weights, inputs, signal }));
+    return runOnBackend(job, (signal) =>
+      predict({ compiled: whenPrepared().compiled, weights, inputs, signal }),
+    );
   },
 
   /** Does nothing when the job is already done. */
@@ -100,6 +143,74 @@ const api = {
 };
 export type TrainerWorkerApi = typeof api;
 expose(api);
+
+/** With record-level privacy, what training needs for it: coins and noise that nobody can predict. */
+function recordPrivacy({ privacy: { record } }: Federation): Pick<LocalTraining, 'privacy'> {
+  return record === undefined ? {} : { privacy: { record, random: webCryptoRandom(crypto) } };
+}
+
+/** A choice of before holds for the same model, batch, browser, code and adapters. */
+async function choose(
+  { federation, backend: request, excluded, verdicts }: TrainerSetup,
+  compiled: CompiledModel,
+  signal: AbortSignal,
+): Promise<{ backend: BackendReport; verdict: Verdict | undefined }> {
+  const { batchSize } = federation.training;
+  const key = {
+    layoutHash: compiled.layout.hash,
+    batchSize,
+    environment: await environmentName(),
+  };
+  const remembered = request === 'auto' ? findVerdict(verdicts, key)?.report : undefined;
+  const backend = await chooseBackend(backendCandidates(request), {
+    compiled,
+    batchSize,
+    signal,
+    model: federation.model,
+    excluded,
+    remembered,
+  });
+  const lasting =
+    request === 'auto' && backend !== remembered && excluded.every(({ transient }) => !transient);
+  if (!lasting) return { backend, verdict: undefined };
+  const { name, id: federationId } = federation;
+  return { backend, verdict: { ...key, federation: name, federationId, atMs: Date.now(), report: backend } };
+}
+
+/**
+ * As {@link runJob}, for work that the backend does. What goes wrong there, and has no name, is the backend's; a
+ * GPU that is lost may leave the work waiting for ever, so it is not waited for.
+ */
+function runOnBackend<T>(job: JobId, work: (signal: AbortSignal) => Promise<T>): Promise<Reply<T>> {
+  return runJob(job, (signal) => {
+    const { backendName, loss } = whenPrepared();
+    const lost = loss.then(({ reason, transient }): never => {
+      const code = transient ? 'training.backend-lost' : 'training.backend-failed';
+      throw new MurmurationError(code, `The ${backendName} backend was lost.`, { received: reason });
+    });
+    const failed = async (thrown: unknown): Promise<never> => {
+      if (thrown instanceof MurmurationError) throw thrown;
+      // Work on a lost device may fail a moment before the loss is told, and with words that tell nothing.
+      await Promise.race([lost, new Promise((resolve) => setTimeout(resolve, LOSS_TOLD_WITHIN_MS))]);
+      throw new MurmurationError('training.backend-failed', `The ${backendName} backend failed.`, {
+        received: thrown instanceof Error ? thrown.message : String(thrown),
+        cause: thrown,
+      });
+    };
+    return Promise.race([work(signal).catch(failed), lost]);
+  });
+}
+
+const LOSS_TOLD_WITHIN_MS = 200;
+
+function slowedNotice(slowed: boolean): TrainerNotice {
+  return slowed
+    ? {
+        level: 'info',
+        text: 'Training has become slow: the device is hot or busy. It now rests half of the time.',
+      }
+    : { level: 'info', text: 'Training is as fast as before again, and rests no longer than you chose.' };
+}
 
 async function runJob<T>(job: JobId, work: (signal: AbortSignal) => Promise<T>): Promise<Reply<T>> {
   const controller = new AbortController();
@@ -116,12 +227,7 @@ function whenPrepared(): Prepared {
   return prepared;
 }
 
-/** Views, not copies. */
-function partOf(examples: Examples, inputSize: number, part: EvaluateJob['part']): Examples {
+function partOf(examples: Examples, part: EvaluateJob['part']): Examples {
   const { start, end } = sliceRange(examples.count, part.count, part.index);
-  return {
-    count: end - start,
-    inputs: examples.inputs.subarray(start * inputSize, end * inputSize),
-    targets: examples.targets.subarray(start, end),
-  };
+  return sliceExamples(examples, start, end);
 }

@@ -2,6 +2,7 @@ import { css, html, LitElement, type PropertyValues } from 'lit';
 import '../components/error-note.ts';
 import '../components/form-input.ts';
 import '../components/image-input.ts';
+import '../components/model-files.ts';
 import '../components/prediction-bars.ts';
 import { type ErrorRecord, toErrorRecord } from '../../../shared/errors/index.ts';
 import type { Federation } from '../../../shared/federation/index.ts';
@@ -9,7 +10,8 @@ import { saveFile, setPageTitle } from '../app/events.ts';
 import { modelWords, targetWords } from '../app/federation-words.ts';
 import { formatCount, shortHash } from '../app/format.ts';
 import { Loader } from '../app/loader.ts';
-import type { ModelInfo, ModelInput, Prediction, Services } from '../app/services.ts';
+import type { ModelInfo, ModelInput, OpenedModel, Prediction, Services } from '../app/services.ts';
+import { answerLabels } from '../app/token-input.ts';
 import { icon } from '../components/icons.ts';
 import { shared } from '../styles/shared.ts';
 import { viewStyles } from './view-styles.ts';
@@ -25,12 +27,15 @@ export class ModelView extends LitElement {
     services: { attribute: false },
     federationId: { attribute: false },
     prediction: { state: true },
+    opened: { state: true },
     busy: { state: true },
     error: { state: true },
   };
   declare services: Services;
   declare federationId: string;
   declare prediction: Prediction | undefined;
+  /** A model from files, asked instead of the shared one. */
+  declare opened: OpenedModel | undefined;
   declare busy: 'predicting' | 'downloading' | undefined;
   declare error: ErrorRecord | undefined;
 
@@ -39,6 +44,7 @@ export class ModelView extends LitElement {
     return { federation, model: await this.services.model.latest(federation, signal) };
   });
   #asked = new AbortController();
+  #input: ModelInput | undefined;
 
   static override styles = [
     shared,
@@ -52,7 +58,9 @@ export class ModelView extends LitElement {
   ];
 
   override willUpdate(changed: PropertyValues<this>): void {
-    if (changed.has('federationId')) void this.#load();
+    if (!changed.has('federationId')) return;
+    this.opened = undefined;
+    void this.#load();
   }
 
   override disconnectedCallback(): void {
@@ -112,27 +120,29 @@ export class ModelView extends LitElement {
         </section>
         <div class="stack">
           <section class="card section" aria-labelledby="answer-title" aria-busy=${this.busy === 'predicting' ? 'true' : 'false'}>
-            <h2 id="answer-title">The model says</h2>
+            <h2 id="answer-title">${this.opened === undefined ? 'The model says' : 'The opened model says'}</h2>
             ${this.#answer(federation)}
             <mm-error-note .error=${this.error}></mm-error-note>
           </section>
-          <section class="card section" aria-labelledby="take-title">
-            <h2 id="take-title">Take it away</h2>
-            <p class="soft">${modelWords(federation)}. Predicts ${targetWords(federation.data)}.</p>
-            <div class="row">
-              <button ?disabled=${this.busy !== undefined} @click=${() => this.#download(federation, model, 'weights')} data-testid="download-weights">${icon('download')} Weights (float32)</button>
-              <button ?disabled=${this.busy !== undefined} @click=${() => this.#download(federation, model, 'json')} data-testid="download-json">${icon('download')} Everything (JSON)</button>
-            </div>
-          </section>
+          <mm-model-files .services=${this.services} .federation=${federation} .opened=${this.opened}
+            @opened=${({ detail }: CustomEvent<OpenedModel | null>) => this.#useOpened(federation, detail ?? undefined)}>
+            <p slot="about" class="soft">${modelWords(federation)}. Predicts ${targetWords(federation.data)}.</p>
+            <button ?disabled=${this.busy !== undefined} @click=${() => this.#download(federation, model, 'weights')} data-testid="download-weights">${icon('download')} Weights (float32)</button>
+            <button ?disabled=${this.busy !== undefined} @click=${() => this.#download(federation, model, 'json')} data-testid="download-json">${icon('download')} Everything (JSON)</button>
+          </mm-model-files>
         </div>
       </div>`;
   }
 
+  /** What was asked of one model is asked of the other. */
+  #useOpened(federation: Federation, opened: OpenedModel | undefined): void {
+    this.opened = opened;
+    void this.#predict(federation, this.#input);
+  }
+
   #answer({ data }: Federation) {
-    const labels =
-      data.kind === 'image' ? data.labels : data.target.type === 'class' ? data.target.labels : [];
     if (this.prediction !== undefined)
-      return html`<mm-prediction .prediction=${this.prediction} .labels=${labels} .name=${data.kind === 'image' ? '' : data.target.name}></mm-prediction>`;
+      return html`<mm-prediction .prediction=${this.prediction} .labels=${answerLabels(data)} .name=${data.kind !== 'image' && 'name' in data.target ? data.target.name : ''}></mm-prediction>`;
     if (this.busy === 'predicting')
       return html`<div class="stack-tight"><p role="status">Asking the model…</p><progress aria-label="Asking the model"></progress></div>`;
     return html`<p class="waiting soft">Its answer appears here.</p>`;
@@ -142,6 +152,7 @@ export class ModelView extends LitElement {
     this.#asked.abort();
     this.#asked = new AbortController();
     const { signal } = this.#asked;
+    this.#input = input;
     this.error = undefined;
     if (input === undefined) {
       this.prediction = undefined;
@@ -150,7 +161,7 @@ export class ModelView extends LitElement {
     }
     this.busy = 'predicting';
     try {
-      const prediction = await this.services.model.predict(federation, input, signal);
+      const prediction = await this.services.model.predict(federation, input, signal, this.opened);
       if (!signal.aborted) this.prediction = prediction;
     } catch (error) {
       if (signal.aborted) return;

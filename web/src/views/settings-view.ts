@@ -1,6 +1,7 @@
 import { css, html, LitElement, nothing } from 'lit';
 import '../components/confirm-dialog.ts';
 import '../components/error-note.ts';
+import './settings-training.ts';
 import { type ErrorRecord, toErrorRecord } from '../../../shared/errors/index.ts';
 import { saveFile, setPageTitle, showToast } from '../app/events.ts';
 import { counted, formatBytes } from '../app/format.ts';
@@ -80,7 +81,6 @@ export class SettingsView extends LitElement {
   }
 
   override render() {
-    const { settings } = this;
     return html`<div class="view">
       <header class="view-header"><h1 tabindex="-1">Settings</h1><p class="lead">They hold for this browser on this device.</p></header>
       <mm-error-note .error=${this.error}></mm-error-note>
@@ -91,10 +91,7 @@ export class SettingsView extends LitElement {
           ['dark', 'Dark'],
         ])}</section>
       <section class="card section" aria-labelledby="work"><h2 id="work">Training on this device</h2>
-        <div>
-          ${this.#check('Train only while this page is visible', 'The session is paused while it is hidden, and goes on when you come back.', settings.trainWhen === 'visible', (on) => ({ trainWhen: on ? 'visible' : 'always' }), 'visible-only')}
-          ${this.#check('Keep the screen on during a session', 'Phones stop training soon after their screen turns off.', settings.keepAwake, (on) => ({ keepAwake: on }), 'keep-awake')}
-        </div></section>
+        <mm-settings-training .services=${this.services}></mm-settings-training></section>
       <section class="card section" aria-labelledby="device"><h2 id="device">This device</h2>${this.#deviceFacts()}</section>
       <section class="card section" aria-labelledby="erase"><h2 id="erase">Delete everything</h2>
         <p class="soft">Removes your data, models, agreements, settings, this device's identity and its ledger from this browser. Updates that others already added up cannot be taken back.</p>
@@ -121,18 +118,6 @@ export class SettingsView extends LitElement {
         ]) => html`<label><input type="radio" name=${key} value=${value} .checked=${this.settings[key] === value}
           @change=${() => this.#change({ [key]: value })} />${label}</label>`,
       )}</div></fieldset>`;
-  }
-
-  #check(
-    label: string,
-    hint: string,
-    checked: boolean,
-    change: (on: boolean) => Partial<Settings>,
-    testId: string,
-  ) {
-    return html`<label class="choice"><input type="checkbox" .checked=${checked} data-testid=${testId}
-      @change=${(event: Event) => this.#change(change((event.target as HTMLInputElement).checked))} />
-      <span>${label}<br /><span class="small soft">${hint}</span></span></label>`;
   }
 
   #deviceFacts() {

@@ -1,5 +1,7 @@
 import { MurmurationError } from '../../../../shared/errors/index.ts';
+import { layoutOf, makeModel } from '../../../../shared/update/index.ts';
 import type { SessionSnapshot } from '../../session/snapshot.ts';
+import type { Verdict } from '../../trainer/verdict.ts';
 import { Reachability } from '../reachability.ts';
 import type { Consent, DatasetInfo, DatasetSummary, ImportDraft, Services, Settings } from '../services.ts';
 import { digits, heating, penguins } from './fake-federations.ts';
@@ -92,6 +94,29 @@ function digitPictures(): DatasetSummary {
   return { columns: [], images };
 }
 
+const VERDICTS: readonly Verdict[] = [
+  {
+    layoutHash: 'a'.repeat(64),
+    batchSize: 32,
+    environment: 'a browser',
+    federation: digits.name,
+    federationId: digits.id,
+    atMs: ADDED_MS,
+    report: {
+      name: 'wasm',
+      msPerStep: 8.94,
+      batchSize: 32,
+      passedOver: [
+        { name: 'webgpu', why: 'faulty', reason: 'It computes wrong gradients for conv2d, off by 3.1e-3.' },
+        { name: 'webgl', why: 'slower', reason: 'It takes 31.2 ms a step, wasm 8.9 ms.', msPerStep: 31.2 },
+        { name: 'cpu', why: 'untried', reason: 'It is used only when nothing else works.' },
+      ],
+    },
+  },
+];
+
+const FROZEN = 'layer "dense_1" (Dense) was frozen; here it trains like all others.';
+
 const DRAFT: ImportDraft = {
   suggestedName: 'penguins-torgersen.csv',
   examples: 44,
@@ -139,7 +164,7 @@ function snapshotOf(scenario: Scenario): SessionSnapshot | undefined {
         bytesReceived: 0,
       });
     case 'paused':
-      return snapshotAt({ name: 'paused' }, 12);
+      return snapshotAt({ name: 'paused', because: 'on-battery' }, 12);
     case 'failed':
       return snapshotAt(
         {
@@ -173,7 +198,16 @@ export function fakeServices(scenario: Scenario): Services {
   const from = scenario === 'offline' ? 'device' : 'server';
   const server = new Reachability();
   if (scenario === 'offline' || scenario === 'failing') server.report(false);
-  let current: Settings = { theme: 'system', trainWhen: 'always', keepAwake: true };
+  let current: Settings = {
+    theme: 'system',
+    trainWhen: 'always',
+    battery: 'above-20',
+    metered: 'pause',
+    effort: 'full',
+    coolDown: true,
+    backend: 'auto',
+    keepAwake: true,
+  };
   const listeners = new Set<(settings: Settings) => void>();
   let consent: Consent | undefined =
     scenario === 'agreed' || scenario === 'changed' || scenario === 'kiosk'
@@ -195,6 +229,7 @@ export function fakeServices(scenario: Scenario): Services {
       join: noop,
       pause: noop,
       resume: noop,
+      setPace: noop,
       leave: noop,
       snapshot: async () => snapshotOf(scenario),
       subscribe(listener) {
@@ -233,6 +268,41 @@ export function fakeServices(scenario: Scenario): Services {
             ? { kind: 'class', probabilities: [0.08, 0.03, 0.89] }
             : { kind: 'value', value: 47.25 },
       download: async () => new Blob(),
+      files: {
+        save: async (_, format) => {
+          if (format === 'safetensors') return [{ name: 'digits-v12.safetensors', blob: new Blob() }];
+          throw new MurmurationError('model.unsupported', 'Keras in tfjs has no attention layer.', {
+            path: '2.attention',
+            remedy: 'Save the model as safetensors: it holds any model.',
+          });
+        },
+        open: async (federation, [file]) => {
+          const layout = layoutOf([{ name: '1.dense/kernel', shape: [4] }]);
+          const model = makeModel(0, layout, new Float32Array(4));
+          if (file?.name !== 'other.safetensors')
+            return { name: 'keras.json, keras.weights.bin', format: 'keras', notes: [FROZEN], model };
+          throw new MurmurationError(
+            'model.layout-mismatch',
+            'The file holds another model than this federation’s.',
+            {
+              received: `"1.dense/kernel" is [784, 64], not [784, 128] of ${federation.name}`,
+              remedy:
+                'Choose a file that was saved from this federation, or from a model of the same layers.',
+            },
+          );
+        },
+        evaluate: async () => ({
+          total: 1000,
+          metrics: [
+            { name: 'accuracy', value: 0.931 },
+            { name: 'topK', value: 0.997 },
+            { name: 'f1', value: 0.929 },
+            { name: 'auc', value: 0.9956 },
+            { name: 'loss', value: 0.241 },
+          ],
+          classes: Array.from({ length: 10 }, (_, digit) => ({ actual: 100, f1: 0.95 - digit / 200 })),
+        }),
+      },
     },
     settings: {
       get current() {
@@ -259,6 +329,17 @@ export function fakeServices(scenario: Scenario): Services {
         consent = undefined;
       },
     },
+    device: {
+      state: {
+        visible: true,
+        battery: { charging: false, level: 0.64 },
+        saveData: false,
+        connection: undefined,
+        pressure: undefined,
+      },
+      subscribe: () => () => undefined,
+    },
+    backends: { list: () => answer(empty ? [] : VERDICTS), measure: noop },
     ledger: { count: () => answer(empty ? 0 : 214), export: async () => new Blob() },
   };
 }

@@ -1,0 +1,32 @@
+import { tensor, tensor1d, tidy } from '@tensorflow/tfjs-core';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { useBackend } from '../testing.ts';
+import { rowSquaredNorms, scaleRows, weightedRowSum } from './rows.ts';
+
+describe.each(['cpu', 'wasm'] as const)('rows on %s', (backend) => {
+  beforeAll(() => useBackend(backend));
+
+  const examples = () => tensor([3, 4, 0, 0, 1, 2, 2, 0], [2, 2, 2]);
+
+  it('squared norms: 3² + 4² and 1² + 2² + 2²', () => {
+    tidy(() => {
+      expect([...rowSquaredNorms(examples()).dataSync()]).toEqual([25, 9]);
+    });
+  });
+
+  it('each row by its weight', () => {
+    tidy(() => {
+      const scaled = scaleRows(examples(), tensor1d([2, -1]));
+      expect(scaled.shape).toEqual([2, 2, 2]);
+      expect([...scaled.dataSync()]).toEqual([6, 8, 0, 0, -1, -2, -2, -0]);
+    });
+  });
+
+  it('their weighted sum', () => {
+    tidy(() => {
+      const total = weightedRowSum(examples(), tensor1d([2, -1]));
+      expect(total.shape).toEqual([2, 2]);
+      expect([...total.dataSync()]).toEqual([5, 6, -2, 0]);
+    });
+  });
+});
