@@ -10,11 +10,12 @@ import {
   type Tensor,
   type Tensor1D,
   type Tensor2D,
+  unsortedSegmentSum,
 } from '@tensorflow/tfjs-core';
 import { check } from '../../errors/index.ts';
 import type { DataSchema, LayerSpec } from '../../federation/index.ts';
+import { equalIds } from '../ops/equal-ids.ts';
 import { scaleRows } from '../ops/rows.ts';
-import { equalIds, rowsByIdSum } from '../ops/segment-sum.ts';
 import type { CompiledLayer } from './layer.ts';
 import { asPositions, type ParameterGradient } from './parameter-gradient.ts';
 
@@ -63,7 +64,7 @@ function tableGradient(ids: Tensor2D, slope: Tensor, vocabulary: number): Parame
     factors: { features: vocabulary, left: ids, right: slopes },
     sum(weights) {
       const weighted = weights === undefined ? slopes : scaleRows(slopes, weights);
-      return rowsByIdSum(
+      return unsortedSegmentSum(
         reshape(weighted, [batch * length, units]) as Tensor2D,
         reshape(ids, [batch * length]) as Tensor1D,
         vocabulary,
@@ -76,7 +77,7 @@ function tableGradient(ids: Tensor2D, slope: Tensor, vocabulary: number): Parame
       // Each example gets a table of its own: as many ids again.
       const firsts = mul(reshape(range(0, batch, 1, 'int32'), [batch, 1]), vocabulary);
       return reshape(
-        rowsByIdSum(
+        unsortedSegmentSum(
           reshape(slopes, [batch * length, units]) as Tensor2D,
           reshape(add(ids, cast(firsts, 'int32')), [batch * length]) as Tensor1D,
           batch * vocabulary,

@@ -1,5 +1,6 @@
 import {
   add,
+  cast,
   matMul,
   mul,
   oneHot,
@@ -148,8 +149,8 @@ function innerProducts(a: Factors, b: Factors): Tensor1D {
 
 /** With ids, as large as the logits that the other use of the table puts out. */
 function denseLeft({ left, features }: Factors): Tensor3D {
-  const dense = left.rank === 3 ? left : oneHot(left, features, 1, 0, 'float32');
-  return dense as Tensor3D;
+  // Not as float32 right away: tfjs's WASM kernel would write the bits of integers.
+  return (left.rank === 3 ? left : cast(oneHot(left, features), 'float32')) as Tensor3D;
 }
 
 /** [batch, ...positions, units] → [batch, positions, units]. */
