@@ -1,6 +1,7 @@
 import {
   add,
   dispose,
+  maximum,
   minimum,
   mul,
   rsqrt,
@@ -175,7 +176,8 @@ export function clippedSums(results: readonly ParameterResult[], clipNorm: numbe
   const squaredNorm = gradients
     .map((gradient) => gradient.squaredNorms())
     .reduce((total, norms) => add(total, norms));
-  const weights = minimum(mul(rsqrt(squaredNorm), clipNorm), 1) as Tensor1D;
+  // Norms by products of Gram matrices can round to a little below zero.
+  const weights = minimum(mul(rsqrt(maximum(squaredNorm, 0)), clipNorm), 1) as Tensor1D;
   return gradients.map((gradient) => ({ gradient: gradient.sum(weights) }));
 }
 
