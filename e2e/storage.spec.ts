@@ -227,6 +227,72 @@ test('shards of an import whose tab was closed are swept, those of datasets are 
   expect(seen).toEqual([1, 1, 0]);
 });
 
+test('shards are opened without reading them, give any rows, and name what is wrong with them', async () => {
+  const outcome = await page.evaluate(async () => {
+    const { signal } = new AbortController();
+    const format = { size: 2, inputs: 'float32', targets: 'uint16' } as const;
+    // Example i is [2i, 2i + 1] with the target i, in parts of 3 and 2.
+    const { id } = await storage.createDataset(format, async (writer) => {
+      for (const [start, end] of [
+        [0, 3],
+        [3, 5],
+      ] as const) {
+        const count = end - start;
+        const inputs = Float32Array.from({ length: 2 * count }, (_, i) => 2 * start + i);
+        const targets = Uint16Array.from({ length: count }, (_, i) => start + i);
+        await writer.writeShard({ count, inputs: new Blob([inputs]), targets: new Blob([targets]) });
+      }
+      return writer.finish({
+        name: 'rows',
+        kind: 'records',
+        schema: {
+          kind: 'records',
+          features: 2,
+          target: { name: 'label', type: 'class', labels: ['a', 'b', 'c', 'd', 'e'] },
+        },
+        schemaHash: '',
+        skippedRows: 0,
+        format,
+        createdAtMs: 0,
+        columns: [],
+      });
+    });
+    const shards = await storage.openShards(id, signal);
+    const { inputs, targets } = await shards.read(1, 1, 2);
+    const db = await storage.database();
+    const second = (await db.get('shards', [id, 1]))!;
+    const errors: [string, string | undefined][] = [];
+    const attempt = (work: Promise<unknown>) =>
+      work.then(
+        () => errors.push(['none', undefined]),
+        (error) => errors.push([error.code, error.facts.path]),
+      );
+    await db.put('shards', { ...second, inputs: new Blob([new Float32Array(3)]) }, [id, 1]);
+    await attempt(storage.openShards(id, signal));
+    await db.delete('shards', [id, 1]);
+    await attempt(storage.openShards(id, signal));
+    await db.put('shards', { ...second, count: 2 }, [id, 1]);
+    await attempt(storage.openShards(id, AbortSignal.abort()));
+    await attempt(shards.checkPresent());
+    await storage.deleteDataset(id);
+    await attempt(shards.checkPresent());
+    await attempt(storage.openShards(id, signal));
+    return { counts: shards.counts, row: [...inputs, ...targets], errors };
+  });
+  expect(outcome).toEqual({
+    counts: [3, 2],
+    row: [8, 9, 4],
+    errors: [
+      ['storage.corrupt', 'shard 1'],
+      ['storage.corrupt', 'shard 1'],
+      ['aborted', undefined],
+      ['none', undefined],
+      ['data.unreadable', undefined],
+      ['data.unreadable', undefined],
+    ],
+  });
+});
+
 test('images are scaled and labelled by their folders; files that are no images are named', async () => {
   const seen = await page.evaluate(async () => {
     const image = async (color: string) => {

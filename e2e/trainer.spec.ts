@@ -114,3 +114,10 @@ test('a choice of backend is remembered for the same model, and made anew in ano
     names: ['wasm', 'wasm', 'wasm'],
   });
 });
+
+test('examples that stay in storage train the same update, and none once they are deleted', async () => {
+  const { read, streamed, afterDelete } = await page.evaluate(() => trainerPage.streamed());
+  expect(read.some((value) => value !== 0)).toBe(true);
+  expect(streamed).toEqual(read);
+  expect(afterDelete).toBe('data.unreadable');
+});

@@ -9,7 +9,7 @@ import { integerOption, readOptions, writeJson } from './options.ts';
 import { curveSvg } from './study-curve.ts';
 import { loadMnist, partitionFor, type StudyImages } from './study-data.ts';
 import { startWorkerPool } from './study-pool.ts';
-import { STUDY_ROWS, type StudyRow, studyFederation } from './study-rows.ts';
+import { rateOf, STUDY_ROWS, type StudyRow, studyFederation } from './study-rows.ts';
 import { runStudy } from './study-run.ts';
 import { removeStudy, type StudyRound, type StudyState } from './study-state.ts';
 import { formatTable, grouped } from './table.ts';
@@ -24,6 +24,7 @@ const options = readOptions({
   workers: { type: 'string', default: String(Math.min(2, availableParallelism())) },
   seed: { type: 'string', default: 'murmuration' },
   'learning-rate': { type: 'string' },
+  'cosine-rounds': { type: 'string' },
   'budget-minutes': { type: 'string' },
   state: { type: 'string' },
   restart: { type: 'boolean', default: false },
@@ -54,7 +55,7 @@ async function study(train: StudyImages, test: StudyImages): Promise<StudyState>
   const partition = partitionFor(row, train, seed);
   const pool = await startWorkerPool(workers, { federation, train, test, partition });
   console.log(
-    `${row.name}: ${row.model}, ${grouped(compiled.layout.length)} parameters, ${partition.length} clients (${row.partition}), ${federation.cohort.groupSize} a round, E = ${row.epochs}, B = ${federation.training.batchSize}, learning rate ${row.learningRate}, seed "${seed}" (initial weights, partition, cohorts, order of examples), ${workers} workers (${pool.instructionSet})`,
+    `${row.name}: ${row.model}, ${grouped(compiled.layout.length)} parameters, ${partition.length} clients (${row.partition}), ${federation.cohort.groupSize} a round, E = ${row.epochs}, B = ${federation.training.batchSize}, ${rateOf(row)}, seed "${seed}" (initial weights, partition, cohorts, order of examples), ${workers} workers (${pool.instructionSet})`,
   );
   try {
     return await runStudy({
@@ -70,6 +71,7 @@ async function study(train: StudyImages, test: StudyImages): Promise<StudyState>
         row: row.name,
         seed,
         learningRate: row.learningRate,
+        cosineRounds: row.cosineRounds ?? 0,
         epochs: row.epochs,
         instructionSet: pool.instructionSet,
       },
@@ -138,10 +140,10 @@ function report(state: StudyState, testCount: number): void {
     ])}`,
   );
   console.log(
-    `Paper: McMahan et al. 2017, ${row.paper.where}. Seed "${seed}", learning rate ${row.learningRate}. Clipping at ${federation.strategy.clipNorm} bound ${sum((round) => round.clipped)} times; the longest update had norm ${largestNorm.toPrecision(3)}. ${sum((round) => round.abandoned)} attempts were abandoned, ${trouble.length} warnings.`,
+    `Paper: McMahan et al. 2017, ${row.paper.where}. Seed "${seed}", ${rateOf(row)}. Clipping at ${federation.strategy.clipNorm} bound ${sum((round) => round.clipped)} times; the longest update had norm ${largestNorm.toPrecision(3)}. ${sum((round) => round.abandoned)} attempts were abandoned, ${trouble.length} warnings.`,
   );
   mkdirSync(dirname(resultBase), { recursive: true });
-  const title = `${row.name}: test accuracy, learning rate ${row.learningRate}, seed ${seed}`;
+  const title = `${row.name}: test accuracy, ${rateOf(row)}, seed ${seed}`;
   const figure = { title, points: curve, best, target: row.target, paperRounds: row.paper.rounds };
   writeFileSync(`${resultBase}.svg`, curveSvg(figure));
   const result = {
@@ -183,6 +185,9 @@ function chosenRow(): StudyRow {
   return {
     ...found,
     learningRate: numberOption('learning-rate', options['learning-rate'], found.learningRate, 100),
+    ...(options['cosine-rounds'] === undefined
+      ? {}
+      : { cosineRounds: integerOption('cosine-rounds', options['cosine-rounds'], 1, 100_000) }),
   };
 }
 

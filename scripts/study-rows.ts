@@ -10,8 +10,10 @@ export interface StudyRow {
   readonly partition: 'iid' | 'shards';
   /** E: passes over a client's digits each round. */
   readonly epochs: number;
-  /** Constant over all rounds; found by short runs. The paper finds its own for each setting and does not say which. */
+  /** Found by short runs. The paper finds its own for each setting and does not say which. */
   readonly learningRate: number;
+  /** Rounds over which the learning rate falls to a tenth, along a cosine; constant when left out, as in the paper. */
+  readonly cosineRounds?: number;
   /** Test accuracy whose first crossing is counted. */
   readonly target: number;
   readonly paper: { readonly rounds: number; readonly where: string };
@@ -100,6 +102,13 @@ const CONVOLUTIONAL: FederationInput['model']['layers'] = [
   { type: 'dense', units: 10 },
 ];
 
+/** The learning rate of a row, in words. */
+export function rateOf({ learningRate, cosineRounds }: StudyRow): string {
+  return cosineRounds === undefined
+    ? `learning rate ${learningRate}`
+    : `learning rate from ${learningRate} to a tenth of it along a cosine over ${cosineRounds} rounds`;
+}
+
 /** The row as a federation document. @param seed names the initial weights. */
 export function studyFederation(row: StudyRow, seed: string): Federation {
   return parseFederation({
@@ -116,6 +125,9 @@ export function studyFederation(row: StudyRow, seed: string): Federation {
     },
     training: {
       optimizer: { type: 'sgd', learningRate: row.learningRate },
+      ...(row.cosineRounds === undefined
+        ? {}
+        : { schedule: { decay: { type: 'cosine', rounds: row.cosineRounds, floor: 0.1 } } }),
       batchSize: 10,
       epochs: row.epochs,
     },

@@ -1,5 +1,8 @@
+import { exampleFormat, schemaHash, sliceExamples } from '../../shared/dataset/index.ts';
 import { type Federation, parseFederation } from '../../shared/federation/index.ts';
 import type { TrainProgress } from '../../shared/training/index.ts';
+import { loadTrainingData } from '../../web/src/session/training-data.ts';
+import { createDataset, deleteDataset } from '../../web/src/storage/index.ts';
 import type { BackendName, BrowserTrainer } from '../../web/src/trainer/index.ts';
 import { createTrainer } from '../../web/src/trainer/index.ts';
 import type { Verdict } from '../../web/src/trainer/verdict.ts';
@@ -71,6 +74,33 @@ const page = {
     return { code, stepsAfter };
   },
 
+  /** Trains on a stored data set that is read into memory, on one that is streamed, and on one deleted meanwhile. */
+  async streamed(): Promise<{ read: readonly number[]; streamed: readonly number[]; afterDelete: string }> {
+    const dataset = await storeDataset();
+    const { signal } = new AbortController();
+    const start = (streamAboveBytes: number) =>
+      createTrainer({
+        federation: federation(3),
+        load: (signal) => loadTrainingData(federation(3), dataset, signal, streamAboveBytes),
+        signal,
+        backend: 'wasm',
+      });
+    const train = async (trainer: BrowserTrainer) => {
+      const base = await trainer.initialModel();
+      return [...(await trainer.train({ base, seed: 'round', signal })).update.delta];
+    };
+    const [inMemory, fromShards] = [await start(Number.POSITIVE_INFINITY), await start(0)];
+    const [read, streamed] = [await train(inMemory), await train(fromShards)];
+    await deleteDataset(dataset);
+    const afterDelete = await train(fromShards).then(
+      () => 'none',
+      (error) => error.code as string,
+    );
+    inMemory.dispose();
+    fromShards.dispose();
+    return { read, streamed, afterDelete };
+  },
+
   /** Chooses a backend three times: with no memory, with what the first found, and with that of another browser. */
   async remembered(): Promise<{ measured: readonly boolean[]; names: readonly string[] }> {
     let verdicts: readonly Verdict[] = [];
@@ -97,6 +127,35 @@ const page = {
     return { measured, names };
   },
 };
+
+/** Three shards of a data set in IndexedDB. */
+async function storeDataset(): Promise<string> {
+  const { examples } = data();
+  const { data: schema } = federation(1);
+  const format = exampleFormat(schema);
+  const stored = await createDataset(format, async (writer) => {
+    for (const [start, end] of [
+      [0, 90],
+      [90, 180],
+      [180, EXAMPLES],
+    ] as const) {
+      const { count, inputs, targets } = sliceExamples(examples, start, end);
+      await writer.writeShard({ count, inputs: new Blob([inputs]), targets: new Blob([targets]) });
+    }
+    return writer.finish({
+      name: 'Stored',
+      kind: 'image',
+      schema,
+      schemaHash: schemaHash(schema),
+      skippedRows: 0,
+      format,
+      createdAtMs: 0,
+      columns: [],
+      classCounts: { a: EXAMPLES / 2, b: EXAMPLES / 2 },
+    });
+  });
+  return stored.id;
+}
 
 function startTrainer(
   backend: BackendName,

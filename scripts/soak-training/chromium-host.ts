@@ -42,16 +42,15 @@ export async function chromiumSoak(): Promise<SoakHost> {
     server = await serve(outDir);
     browser = await launchBrowser();
     const page = await browser.newPage();
-    const inspector = await inspectWorker(page);
     await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
     await page.waitForFunction(() => document.title === 'ready');
+    const ask = await inspectWorker(page);
     return {
       name: `Chromium ${browser.version()}, module worker`,
       ...remoteSoak((call) =>
         page.evaluate((call) => (window as unknown as SoakWindow).soak.ask(call), call),
       ),
       async jsHeapBytes() {
-        const ask = await inspector;
         await ask('HeapProfiler.enable');
         await ask('HeapProfiler.collectGarbage');
         const usage = await ask('Runtime.getHeapUsage');
@@ -65,14 +64,15 @@ export async function chromiumSoak(): Promise<SoakHost> {
   }
 }
 
-type Inspect = (method: string) => Promise<{ readonly usedSize?: number; readonly backingStorageSize?: number }>;
+type Inspect = (
+  method: string,
+) => Promise<{ readonly usedSize?: number; readonly backingStorageSize?: number }>;
 
 /**
- * Speaks to the first worker that the page starts: a worker cannot measure its own heap. Playwright's sessions reach
- * pages only, so that messages to the worker travel inside those to the page.
- * @returns once the page listens; the promise inside resolves with the worker.
+ * Speaks to the page's worker, which cannot measure its own heap. Playwright's sessions reach pages only, so that
+ * messages to the worker travel inside those to the page.
  */
-async function inspectWorker(page: Page): Promise<Promise<Inspect>> {
+async function inspectWorker(page: Page): Promise<Inspect> {
   const session: CDPSession = await page.context().newCDPSession(page);
   const answers = new Map<number, (result: never) => void>();
   let id = 0;
@@ -91,12 +91,13 @@ async function inspectWorker(page: Page): Promise<Promise<Inspect>> {
     waitForDebuggerOnStart: false,
     flatten: false,
   });
-  return attached.then((sessionId): Inspect => async (method) => {
+  const sessionId = await attached;
+  return async (method) => {
     const message = JSON.stringify({ id: ++id, method });
     const answered = new Promise<never>((done) => answers.set(id, done));
     await session.send('Target.sendMessageToTarget', { sessionId, message });
     return answered;
-  });
+  };
 }
 
 async function serve(folder: string): Promise<Server> {

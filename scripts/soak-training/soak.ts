@@ -1,13 +1,15 @@
 import { backend, memory } from '@tensorflow/tfjs-core';
-import type { Examples } from '../../shared/dataset/index.ts';
+import { type Examples, sliceExamples } from '../../shared/dataset/index.ts';
 import { hasCode } from '../../shared/errors/index.ts';
 import { type Federation, parseFederation } from '../../shared/federation/index.ts';
 import { type SeededRandom, seededRandom, webCryptoRandom } from '../../shared/random/index.ts';
 import {
   compileModel,
+  type ExampleShards,
   evaluateModel,
   type LocalTraining,
   predict,
+  streamedSource,
   trainLocally,
 } from '../../shared/training/index.ts';
 import type { WasmBackend } from '../../shared/training/kernels/wasm-backend.ts';
@@ -45,18 +47,24 @@ export interface Soak {
 
 const SIDE = 12;
 const EXAMPLES = 64;
+const PART = 16;
+const BYTES_PER_EXAMPLE = SIDE * SIDE + 2;
 /** Enough for several batches of an evaluation, so that there is something to interrupt. */
-const EVALUATED = 4096;
+const EVALUATED = 16_384;
 const LONGEST_WAIT_MS = 40;
 /** More steps than fit in that time, so that a job that is cut by the clock was cut. */
 const LONG_EPOCHS = 100;
 const MOST_STEPS = 40;
 
-/** A small model of the kinds of layers that allocate, trained as a session does, with and without DP-SGD. */
+/**
+ * A small model of the kinds of layers that allocate, trained as a session does: with and without DP-SGD, on examples
+ * in memory and on streamed ones, with augmentation.
+ */
 export function createSoak(): Soak {
   const allocations = countAllocations((backend() as unknown as WasmBackend).wasm);
   const [plain, secret] = [federationOf(false), federationOf(true)];
   const [compiled, examples, evaluated] = [compileModel(plain), synthetic(EXAMPLES), synthetic(EVALUATED)];
+  const streamed = streamedSource(inParts(examples), PART * BYTES_PER_EXAMPLE);
   let model = makeModel(0, compiled.layout, compiled.initialWeights());
 
   function jobOf(isPrivate: boolean, changes: Partial<LocalTraining>): LocalTraining {
@@ -109,7 +117,8 @@ export function createSoak(): Soak {
   return {
     async rounds(from, count) {
       for (let round = from; round < from + count; round++) {
-        const { update } = await trainLocally(jobOf(round % 2 === 1, { seed: `round ${round}` }));
+        const changes = { seed: `round ${round}`, ...(round % 4 < 2 && { examples: streamed }) };
+        const { update } = await trainLocally(jobOf(round % 2 === 1, changes));
         const weights = model.weights.map((weight, i) => weight + update.delta[i]! / 2);
         model = makeModel(model.version + 1, compiled.layout, weights);
         const { signal } = new AbortController();
@@ -189,12 +198,23 @@ function federationOf(isPrivate: boolean): Federation {
     training: {
       optimizer: { type: 'sgd', learningRate: 0.02, momentum: 0.9 },
       batchSize: 16,
+      augmentation: { shift: 1, rotateDegrees: 10, flipHorizontally: true },
       proximal: 0.01,
     },
     ...(isPrivate && {
       privacy: { trustModel: 'record', record: { clipNorm: 1, noiseMultiplier: 0.5 } },
     }),
   });
+}
+
+/** As if they were in storage: one part fits into the room for them, the others are read row by row. */
+function inParts(examples: Examples): ExampleShards {
+  return {
+    format: { size: SIDE * SIDE, inputs: 'uint8', targets: 'uint16' },
+    counts: Array.from({ length: EXAMPLES / PART }, () => PART),
+    checkPresent: async () => undefined,
+    read: async (part, start, end) => sliceExamples(examples, PART * part + start, PART * part + end),
+  };
 }
 
 function synthetic(count: number): Examples {

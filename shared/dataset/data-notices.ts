@@ -29,11 +29,12 @@ export function checkEnoughExamples(
 
 /**
  * What a participant should know about data that can be trained on, but is unusual: sentences for this device's
- * screen only. Data of one label is no error: where everybody holds different data, somebody holds just that.
+ * screen only. Of the targets, each that occurs is enough: those of a large data set need not be read for this.
+ * Data of one label is no error: where everybody holds different data, somebody holds just that.
  */
 export function dataNotices(
   { data, training, privacy }: Pick<Federation, 'data' | 'training' | 'privacy'>,
-  { count, targets }: Examples,
+  { count, targets }: Pick<Examples, 'count' | 'targets'>,
 ): readonly string[] {
   const notices: string[] = [];
   if (count === 0) return notices;

@@ -13,25 +13,27 @@ export function holdOut(
   fraction: number,
   seed: string,
 ): { training: Examples; held: Examples } {
-  check(
-    examples.count >= 2,
-    'data.too-small',
-    'The dataset is too small to set a part aside for evaluation.',
-    {
-      expected: 'at least 2 examples',
-      received: String(examples.count),
-      remedy: 'Add examples, or use a federation that does not evaluate on local data.',
-    },
-  );
+  const { training, held } = holdOutRows(examples.count, fraction, seed);
+  return { held: pick(examples, held), training: pick(examples, training) };
+}
+
+/** As {@link holdOut}, by the places of the examples. */
+export function holdOutRows(
+  count: number,
+  fraction: number,
+  seed: string,
+): { training: Uint32Array<ArrayBuffer>; held: Uint32Array<ArrayBuffer> } {
+  check(count >= 2, 'data.too-small', 'The dataset is too small to set a part aside for evaluation.', {
+    expected: 'at least 2 examples',
+    received: String(count),
+    remedy: 'Add examples, or use a federation that does not evaluate on local data.',
+  });
   const order = shuffle(
-    Uint32Array.from({ length: examples.count }, (_, i) => i),
+    Uint32Array.from({ length: count }, (_, i) => i),
     seededRandom(`hold-out/${seed}`),
-  ) as Uint32Array;
-  const heldCount = Math.min(examples.count - 1, Math.max(1, Math.round(examples.count * fraction)));
-  return {
-    held: pick(examples, order.subarray(0, heldCount)),
-    training: pick(examples, order.subarray(heldCount)),
-  };
+  ) as Uint32Array<ArrayBuffer>;
+  const heldCount = Math.min(count - 1, Math.max(1, Math.round(count * fraction)));
+  return { held: order.slice(0, heldCount), training: order.slice(heldCount) };
 }
 
 function pick({ count, inputs, targets }: Examples, rows: Uint32Array): Examples {

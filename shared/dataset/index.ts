@@ -28,7 +28,7 @@ export {
   targetLabels,
   targetsPerExample,
 } from './examples.ts';
-export { holdOut } from './hold-out.ts';
+export { holdOut, holdOutRows } from './hold-out.ts';
 export { type IdxArray, isIdx, readIdx } from './idx.ts';
 export { type DecodedImage, encodeImage, folderLabel } from './image.ts';
 export { type InferOptions, inferSchema, type SchemaDraft } from './infer-schema.ts';

@@ -90,6 +90,8 @@ describe('F-01: the offending field is named by its path', () => {
     ['training.batchSize', 0],
     ['training.optimizer.learningRate', -1],
     ['training.optimizer.momentum', 1],
+    // The data are no images.
+    ['training.augmentation', { shift: 1 }],
     ['strategy.type', 'krum'],
     ['strategy.clipNorm', 0],
     ['strategy.clipNorm', Number.POSITIVE_INFINITY],
@@ -138,6 +140,23 @@ test.each([
 test('F-03: more than fit one group cannot be required', () => {
   expect(pathOf({ ...minimal, cohort: { minParticipants: 5, groupSize: 4 } })).toBe('cohort.minParticipants');
   expect(pathOf({ ...minimal, cohort: { minParticipants: 4, groupSize: 4 } })).toBeUndefined();
+});
+
+test('F-05: exact counts on local data are not released with record-level privacy', () => {
+  const privacy = { trustModel: 'record', record: { noiseMultiplier: 1 } };
+  expect(pathOf({ ...minimal, privacy, evaluation: 'local' })).toBe('evaluation');
+  expect(pathOf({ ...minimal, privacy, evaluation: 'none' })).toBeUndefined();
+  expect(pathOf({ ...minimal, evaluation: 'local' })).toBeUndefined();
+});
+
+test.each([
+  [4, undefined],
+  [5, `model.layers[0]${'.layers[0]'.repeat(4)}`],
+  [2000, `model.layers[0]${'.layers[0]'.repeat(4)}`],
+])('residual blocks nested %i deep', (depth, path) => {
+  let layer: object = { type: 'flatten' };
+  for (let i = 0; i < depth; i++) layer = { type: 'residual', layers: [layer] };
+  expect(pathOf({ ...minimal, model: { ...minimal.model, layers: [layer] } })).toBe(path);
 });
 
 test('paths are written as a person would', () => {

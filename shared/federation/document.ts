@@ -183,16 +183,29 @@ interface ResidualInput {
 export type LayerSpec = SimpleLayerSpec | ResidualSpec;
 type LayerInput = SimpleLayerInput | ResidualInput;
 
-const layer: z.ZodType<LayerSpec, LayerInput> = z.lazy(() =>
-  z.discriminatedUnion('type', [
+/** A document that nests without end would exhaust the stack of whoever reads it. */
+const MAX_RESIDUAL_DEPTH = 4;
+const tooDeep = z
+  .object({ type: z.literal('residual'), layers: z.unknown() as z.ZodType<LayerInput[], LayerInput[]> })
+  .transform((_, context): never => {
+    context.addIssue(`residual blocks may be nested ${MAX_RESIDUAL_DEPTH} deep at most`);
+    return z.NEVER;
+  });
+
+/** @param depth of residual blocks that it may be made of. */
+function layerOf(depth: number): z.ZodType<LayerSpec, LayerInput> {
+  if (depth === 0) return z.discriminatedUnion('type', [...simpleLayers, tooDeep]);
+  const inner = layerOf(depth - 1);
+  return z.discriminatedUnion('type', [
     ...simpleLayers,
     z.strictObject({
       type: z.literal('residual'),
-      layers: z.array(layer).min(1).max(64),
-      shortcut: z.array(layer).max(16).default([]),
+      layers: z.array(inner).min(1).max(64),
+      shortcut: z.array(inner).max(16).default([]),
     }),
-  ]),
-);
+  ]);
+}
+const layer = layerOf(MAX_RESIDUAL_DEPTH);
 
 export const modelSchema = z.strictObject({
   layers: z.array(layer).min(1).max(256),
@@ -370,7 +383,8 @@ export const federationSchema = z.strictObject({
   paths,
   /**
    * Where the accuracy of each round comes from. `sample`: participants share out the public test set of the
-   * sample data. `local`: each reports metrics on its own held-out tenth, an event in its ledger. `none`.
+   * sample data. `local`: each reports metrics on its own held-out tenth, an event in its ledger; without noise, and
+   * so not with record-level privacy. `none`.
    */
   evaluation,
 });
@@ -423,6 +437,13 @@ export function parseFederation(input: unknown): Federation {
       received: String(federation.cohort.minParticipants),
     },
   );
+  const { shift, rotateDegrees, flipHorizontally } = federation.training.augmentation;
+  check(
+    federation.data.kind === 'image' || (shift === 0 && rotateDegrees === 0 && !flipHorizontally),
+    'federation.invalid',
+    'Only images can be shifted, rotated and flipped.',
+    { path: 'training.augmentation', expected: 'nothing for data other than images' },
+  );
   check(
     (federation.privacy.trustModel === 'record') === (federation.privacy.record !== undefined),
     'federation.invalid',
@@ -432,6 +453,18 @@ export function parseFederation(input: unknown): Federation {
       expected:
         federation.privacy.trustModel === 'record' ? 'a noise multiplier' : 'nothing, or trustModel "record"',
       received: federation.privacy.record === undefined ? 'nothing' : 'settings',
+    },
+  );
+  // SPEC F-05
+  check(
+    federation.privacy.record === undefined || federation.evaluation !== 'local',
+    'federation.invalid',
+    'Evaluation on local data would give away exact counts of records that record-level privacy promises to hide.',
+    {
+      path: 'evaluation',
+      expected: 'none or sample',
+      received: 'local',
+      remedy: 'Evaluate on the sample data or not at all, or choose trustModel "none".',
     },
   );
   return federation;

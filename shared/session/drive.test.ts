@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { fixedPointOf } from '../compress/index.ts';
-import { parseFederation } from '../federation/index.ts';
+import { type Federation, parseFederation } from '../federation/index.ts';
 import { type NodeId, SERVER } from '../identity/index.ts';
+import type { ReleaseEvent } from '../ledger/index.ts';
 import { memoryStore } from '../testing/memory-store.ts';
 import {
   ALICE,
@@ -15,6 +16,7 @@ import {
 } from '../testing/session-fixtures.ts';
 import { createVirtualClock } from '../testing/virtual-clock.ts';
 import type { Transport, TransportEvent } from '../transport/port.ts';
+import type { RecordNoise } from '../update/index.ts';
 import { decodeMessage, encodeMessage, type Message } from '../wire/index.ts';
 import { createNode } from './drive.ts';
 
@@ -30,9 +32,13 @@ const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
 const welcome: Message = { type: 'welcome', run: RUN, term: 1, model: null, holders: [] };
 
 /** Alice's node, with everything that leaves it and everything it notes written down in order. */
-async function joined(appendLedger?: () => Promise<void>) {
+async function joined(
+  appendLedger?: () => Promise<void>,
+  promise: { readonly privacy?: Federation['privacy']; readonly recordNoise?: RecordNoise } = {},
+) {
   const log: string[] = [];
   const notices: (string | undefined)[] = [];
+  const released: ReleaseEvent[] = [];
   let listener: (event: TransportEvent) => void = () => undefined;
   const transport: Transport = {
     self: ALICE,
@@ -51,7 +57,7 @@ async function joined(appendLedger?: () => Promise<void>) {
   const store = memoryStore();
   const node = createNode({
     run: RUN,
-    federation,
+    federation: { ...federation, privacy: promise.privacy ?? federation.privacy },
     layout: LAYOUT,
     fixedPoint: fixedPointOf(federation),
     transport,
@@ -61,6 +67,7 @@ async function joined(appendLedger?: () => Promise<void>) {
         log.push('ledger begins');
         await (appendLedger ?? settle)();
         await store.appendLedger(entry);
+        released.push(entry.event);
         log.push('ledger done');
       },
     },
@@ -72,7 +79,12 @@ async function joined(appendLedger?: () => Promise<void>) {
         layout: LAYOUT,
         initialModel: async () => modelOf(0),
         train: async () => ({
-          update: { layoutHash: LAYOUT.hash, delta: new Float32Array(6).fill(0.5), examples: 3 },
+          update: {
+            layoutHash: LAYOUT.hash,
+            delta: new Float32Array(6).fill(0.5),
+            examples: 3,
+            ...(promise.recordNoise && { recordNoise: promise.recordNoise }),
+          },
           loss: 1,
         }),
         evaluate: async () => ({ total: 0, correct: 0, lossSum: 0 }),
@@ -94,6 +106,7 @@ async function joined(appendLedger?: () => Promise<void>) {
     node,
     log,
     notices,
+    released,
     hear,
     deliver: (bytes: Uint8Array<ArrayBuffer>) => listener({ type: 'message', from: BOB, bytes }),
   };
@@ -157,3 +170,35 @@ test('W-04: bytes that are no message are noted, and the session goes on', async
   expect(node.state.participant?.attempt).toBeDefined();
   node.close();
 });
+
+const record = { clipNorm: 1, noiseMultiplier: 1.1, sampling: 'poisson' } as const;
+const privacy = { trustModel: 'record', secureAggregation: 'none', record } as const;
+const spent: RecordNoise = { ...record, samplingRate: 0.5, steps: 2 };
+
+test('an update that was trained as privately as promised is sent, and what it spent is in the ledger', async () => {
+  const { node, log, hear, released } = await joined(undefined, { privacy, recordNoise: spent });
+  hear(SERVER, inviteOf());
+  for (let i = 0; i < 10; i++) await settle();
+  expect(log).toContain('slice to bob');
+  expect(released).toEqual([{ mechanism: 'sampled-gaussian', released: 'update', weight: 3, ...spent }]);
+  node.close();
+});
+
+test.each<[string, RecordNoise | undefined]>([
+  ['without noise', undefined],
+  ['with weaker noise', { ...spent, noiseMultiplier: 1 }],
+  ['with longer gradients', { ...spent, clipNorm: 1.5 }],
+  ['with other sampling', { ...spent, sampling: 'fixed' }],
+])(
+  'U-07: nothing of an update trained %s is sent or released, where noise is promised',
+  async (_, recordNoise) => {
+    const promise = recordNoise === undefined ? { privacy } : { privacy, recordNoise };
+    const { node, log, notices, hear, released } = await joined(undefined, promise);
+    hear(SERVER, inviteOf());
+    for (let i = 0; i < 10; i++) await settle();
+    expect(notices).toContain('privacy.policy-unmet');
+    expect(log.filter((line) => /^(slice|uploaded|ledger|trained)/.test(line))).toEqual([]);
+    expect(released).toEqual([]);
+    node.close();
+  },
+);

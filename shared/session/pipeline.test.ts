@@ -1,6 +1,7 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { fixedPointOf } from '../compress/index.ts';
 import type { Federation } from '../federation/index.ts';
+import type { LocalUpdate, RecordNoise } from '../update/index.ts';
 import { protectUpdate } from './pipeline.ts';
 
 const federation = {
@@ -47,4 +48,52 @@ test.each([Number.NaN, Number.POSITIVE_INFINITY, 3e38])('U-04: an update with %s
   const run = () => protectUpdate(local([value, 1]), federation, fixedPoint);
   if (value === 3e38) expect(run().report.clipped).toBe(true);
   else expect(run).toThrow(expect.objectContaining({ code: 'update.non-finite' }));
+});
+
+describe('a federation that promises record-level privacy', () => {
+  const record = { clipNorm: 1, noiseMultiplier: 1.1, sampling: 'poisson' } as const;
+  const promising = {
+    ...federation,
+    privacy: { trustModel: 'record', secureAggregation: 'none', record },
+  } as const;
+  const spent: RecordNoise = { ...record, samplingRate: 0.02, steps: 50 };
+  const trained = (recordNoise?: RecordNoise): LocalUpdate =>
+    recordNoise === undefined ? local([3, 4]) : { ...local([3, 4]), recordNoise };
+
+  test('D-06: writes down what training spent', () => {
+    expect(protectUpdate(trained(spent), promising, fixedPoint).release).toEqual({
+      mechanism: 'sampled-gaussian',
+      released: 'update',
+      weight: 5,
+      clipNorm: 1,
+      noiseMultiplier: 1.1,
+      sampling: 'poisson',
+      samplingRate: 0.02,
+      steps: 50,
+    });
+  });
+
+  test('takes more noise than it asked for', () => {
+    const more = { ...spent, noiseMultiplier: 2, clipNorm: 0.5 };
+    expect(protectUpdate(trained(more), promising, fixedPoint).release).toMatchObject(more);
+  });
+
+  test.each<[string, RecordNoise | undefined, string]>([
+    ['no noise', undefined, 'no noise'],
+    ['weaker noise', { ...spent, noiseMultiplier: 1 }, 'poisson sampling, noise multiplier 1, clip norm 1'],
+    ['longer gradients', { ...spent, clipNorm: 2 }, 'poisson sampling, noise multiplier 1.1, clip norm 2'],
+    ['other sampling', { ...spent, sampling: 'fixed' }, 'fixed sampling, noise multiplier 1.1, clip norm 1'],
+    [
+      'noise that is no number',
+      { ...spent, noiseMultiplier: Number.NaN },
+      'poisson sampling, noise multiplier NaN, clip norm 1',
+    ],
+  ])('U-07: sends nothing that was trained with %s', (_, noise, received) => {
+    expect(() => protectUpdate(trained(noise), promising, fixedPoint)).toThrow(
+      expect.objectContaining({
+        code: 'privacy.policy-unmet',
+        facts: expect.objectContaining({ path: 'privacy.record', received }),
+      }),
+    );
+  });
 });

@@ -12,7 +12,7 @@ export interface Batches {
   readonly expectedBatch: number;
   /** Probability that one example is in one batch. */
   readonly samplingRate: number;
-  /** To be asked for in order, once each. */
+  /** To be asked for in order, once each. Each is an array of its own, so that the next may be asked for early. */
   at(step: number): Uint32Array;
 }
 
@@ -36,7 +36,7 @@ export function shuffledBatches(
     at(step) {
       const place = step % stepsPerEpoch;
       if (place === 0) shuffle(order, random.fork(step / stepsPerEpoch));
-      return order.subarray(place * batchSize, (place + 1) * batchSize);
+      return order.slice(place * batchSize, (place + 1) * batchSize);
     },
   };
 }

@@ -4,46 +4,58 @@ import { check, MurmurationError } from '../errors/index.ts';
 import type { CompiledModel } from './model/compile.ts';
 
 /** Exactly what byte / 255 rounds to in float32, so that every backend is fed the same numbers. */
-const BYTE_TO_UNIT = Float32Array.from({ length: 256 }, (_, byte) => byte / 255);
+export const BYTE_TO_UNIT = Float32Array.from({ length: 256 }, (_, byte) => byte / 255);
 
 /**
  * Checked once, before the first step.
+ * @param indices which examples of their data set these are, for messages; 0, 1, … when left out.
  * @throws `data.empty`, `data.wrong-shape`, `data.unknown-label`, `data.invalid-value`. None of them quotes a value.
  */
-export function checkExamples(compiled: CompiledModel, examples: Examples): void {
+export function checkExamples(
+  compiled: CompiledModel,
+  examples: Examples,
+  indices?: ArrayLike<number>,
+): void {
   check(examples.count > 0, 'data.empty', 'There are no examples.', {
     expected: 'at least one example',
     received: '0',
     remedy: 'Add data to the data set.',
   });
-  checkInputs(compiled, examples.inputs, examples.count);
-  checkTargets(compiled, examples);
+  checkInputs(compiled, examples.inputs, examples.count, indices);
+  checkTargets(compiled, examples, indices);
 }
 
-function checkTargets(compiled: CompiledModel, { targets, count }: Examples): void {
+function checkTargets(
+  compiled: CompiledModel,
+  { targets, count }: Examples,
+  indices?: ArrayLike<number>,
+): void {
   const { targetsPerExample: each, classes } = compiled;
   check(targets.length === count * each, 'data.wrong-shape', 'The targets do not match the examples.', {
     path: 'targets',
     expected: `${count * each} targets`,
     received: String(targets.length),
   });
+  const path = (i: number): string => {
+    const example = exampleName(Math.floor(i / each), indices);
+    return each === 1 ? example : `${example}, target ${i % each}`;
+  };
   for (let i = 0; i < targets.length; i++) {
     const target = targets[i]!;
-    const path = each === 1 ? `example ${i}` : `example ${Math.floor(i / each)}, target ${i % each}`;
     if (compiled.target === 'class') {
       if (Number.isInteger(target) && target >= 0 && target < classes) continue;
       throw new MurmurationError(
         'data.unknown-label',
         'An example has a label the federation does not know.',
         {
-          path,
+          path: path(i),
           expected: `a class index from 0 to ${classes - 1}`,
           remedy: 'Import the data again with the labels of this federation.',
         },
       );
     }
     check(Number.isFinite(target), 'data.invalid-value', 'An example has a target that is not a number.', {
-      path,
+      path: path(i),
       expected: 'a finite number',
     });
   }
@@ -53,7 +65,12 @@ function checkTargets(compiled: CompiledModel, { targets, count }: Examples): vo
  * @throws `data.wrong-shape` on a wrong length; `data.invalid-value` on an input that is not finite, or not the id
  * of a token.
  */
-export function checkInputs(compiled: CompiledModel, inputs: Float32Array | Uint8Array, count: number): void {
+export function checkInputs(
+  compiled: CompiledModel,
+  inputs: Float32Array | Uint8Array,
+  count: number,
+  indices?: ArrayLike<number>,
+): void {
   check(
     inputs.length === count * compiled.inputSize,
     'data.wrong-shape',
@@ -76,12 +93,13 @@ export function checkInputs(compiled: CompiledModel, inputs: Float32Array | Uint
         i,
         'An input is not the id of a token.',
         `an integer from 0 to ${vocabulary - 1}`,
+        indices,
       );
     }
   } else if (inputs instanceof Float32Array) {
     for (let i = 0; i < inputs.length; i++) {
       if (!Number.isFinite(inputs[i]!))
-        throw badInput(compiled, i, 'An input is not a finite number.', 'a finite number');
+        throw badInput(compiled, i, 'An input is not a finite number.', 'a finite number', indices);
     }
   }
 }
@@ -91,12 +109,17 @@ function badInput(
   index: number,
   summary: string,
   expected: string,
+  indices: ArrayLike<number> | undefined,
 ): MurmurationError {
   return new MurmurationError('data.invalid-value', summary, {
-    path: `example ${Math.floor(index / inputSize)}, number ${index % inputSize}`,
+    path: `${exampleName(Math.floor(index / inputSize), indices)}, number ${index % inputSize}`,
     expected,
     remedy: 'Correct or remove the row.',
   });
+}
+
+function exampleName(place: number, indices: ArrayLike<number> | undefined): string {
+  return `example ${indices?.[place] ?? place}`;
 }
 
 /**

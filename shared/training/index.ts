@@ -27,4 +27,11 @@ export type {
   TrainProgress,
   TrainResult,
 } from './port.ts';
+export {
+  type ExampleShards,
+  type ExampleSource,
+  memorySource,
+  type Rows,
+  streamedSource,
+} from './source.ts';
 export { type LocalTraining, trainLocally } from './train.ts';

@@ -1,4 +1,4 @@
-import type { Tensor } from '@tensorflow/tfjs-core';
+import { dispose, type Tensor } from '@tensorflow/tfjs-core';
 import type { CryptoRandom } from '../random/index.ts';
 import { addGaussian } from './ops/gaussian.ts';
 
@@ -14,11 +14,15 @@ const KEY_BYTES = 32;
 export function gaussianNoise(random: CryptoRandom): NoiseSource {
   return {
     addNoise(tensors, standardDeviation) {
-      const key = random.bytes(KEY_BYTES);
+      let key: Uint8Array<ArrayBuffer> | undefined;
       try {
-        return tensors.map((tensor, nonce) => addGaussian(tensor, { key, nonce }, standardDeviation));
+        key = random.bytes(KEY_BYTES);
+        return addGaussian(tensors, key, standardDeviation);
+      } catch (error) {
+        dispose([...tensors]);
+        throw error;
       } finally {
-        key.fill(0);
+        key?.fill(0);
       }
     },
   };

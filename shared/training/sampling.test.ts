@@ -9,7 +9,7 @@ function repeatable(seed: string): CryptoRandom {
 }
 
 describe('samplingPlan', () => {
-  it('takes as many steps as make the epochs on average', () => {
+  it('D-01: takes as many steps as make the epochs on average', () => {
     expect(samplingPlan(1000, 32, 3)).toEqual({ rate: 0.032, steps: 94, expectedBatch: 32 }); // 93.75
   });
   it('takes everyone in every step when there are fewer examples than a batch', () => {
@@ -25,7 +25,7 @@ describe('poissonSample', () => {
   const random = uniformSource(repeatable('poisson'));
   const samples = Array.from({ length: rounds }, () => poissonSample(count, rate, random));
 
-  it('gives every example the same chance', () => {
+  it('D-01: gives every example the same chance', () => {
     const seen = Array.from({ length: count }, () => 0);
     for (const sample of samples) for (const i of sample) seen[i]!++;
     const chiSquare = seen.reduce(
@@ -56,7 +56,7 @@ describe('poissonSample', () => {
 });
 
 describe('fixedSample', () => {
-  it('gives every subset the same chance', () => {
+  it('D-01: gives every subset the same chance', () => {
     const random = uniformSource(repeatable('fixed'));
     const seen = new Map<string, number>();
     for (let i = 0; i < 6000; i++) {

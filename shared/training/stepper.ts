@@ -1,16 +1,4 @@
-import {
-  add,
-  dispose,
-  maximum,
-  minimum,
-  mul,
-  rsqrt,
-  sub,
-  sum,
-  type Tensor,
-  type Tensor1D,
-  tidy,
-} from '@tensorflow/tfjs-core';
+import { add, dispose, mul, sub, sum, type Tensor, tidy, zerosLike } from '@tensorflow/tfjs-core';
 import type { Examples } from '../dataset/examples.ts';
 import { MurmurationError } from '../errors/index.ts';
 import type { RecordPrivacy, TrainingSpec } from '../federation/index.ts';
@@ -19,6 +7,7 @@ import { inputBatch, targetBatch } from './batches.ts';
 import type { CompiledModel } from './model/compile.ts';
 import type { ParameterResult } from './model/layer.ts';
 import type { NoiseSource } from './noise.ts';
+import { clipWeights } from './ops/clip-weights.ts';
 import {
   applyChanges,
   disposeOptimizer,
@@ -140,7 +129,7 @@ export function createStepper(options: StepperOptions): Stepper {
         sums = sums.length === 0 ? gradients : addInto(sums, gradients);
         lossSum += await readLoss(loss);
       }
-      if (sums.length === 0) sums = state.parameters.map((parameter) => tidy(() => mul(parameter, 0)));
+      if (sums.length === 0) sums = state.parameters.map((parameter) => zerosLike(parameter));
       const silent = sums;
       sums = [];
       sums = noise.addNoise(silent, noiseMultiplier * clipNorm);
@@ -173,11 +162,10 @@ export function clippedSums(results: readonly ParameterResult[], clipNorm: numbe
     }
     return result;
   });
-  const squaredNorm = gradients
-    .map((gradient) => gradient.squaredNorms())
-    .reduce((total, norms) => add(total, norms));
-  // Norms by products of Gram matrices can round to a little below zero.
-  const weights = minimum(mul(rsqrt(maximum(squaredNorm, 0)), clipNorm), 1) as Tensor1D;
+  const weights = clipWeights(
+    gradients.map((gradient) => gradient.squaredNorms()),
+    clipNorm,
+  );
   return gradients.map((gradient) => ({ gradient: gradient.sum(weights) }));
 }
 

@@ -1,12 +1,14 @@
 import { memory } from '@tensorflow/tfjs-core';
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { Examples } from '../dataset/examples.ts';
+import { type Examples, sliceExamples } from '../dataset/index.ts';
+import { MurmurationError } from '../errors/index.ts';
 import { type FederationInput, type TrainingSpec, trainingSchema } from '../federation/index.ts';
-import { seededRandom } from '../random/index.ts';
+import { type CryptoRandom, seededRandom } from '../random/index.ts';
 import { type Model, makeModel } from '../update/index.ts';
 import { evaluateModel } from './evaluate.ts';
 import { type CompiledModel, compileModel } from './model/compile.ts';
 import type { TrainProgress } from './port.ts';
+import { type ExampleShards, streamedSource } from './source.ts';
 import { federationWith, useBackend } from './testing.ts';
 import { type LocalTraining, trainLocally } from './train.ts';
 
@@ -255,6 +257,143 @@ describe.each(['cpu', 'wasm'] as const)('trainLocally on %s', (backend) => {
     });
   });
 
+  it.each([0, 300])('trains the same update from shards, keeping %s bytes', async (keptBytes) => {
+    const examples = ring(64);
+    const job = {
+      compiled: circle,
+      base: makeModel(0, circle.layout, circle.initialWeights()),
+      training: spec({ batchSize: 10, epochs: 3 }),
+      seed: 'order',
+      signal,
+    };
+    const streamed = streamedSource(shardsOf(examples), keptBytes);
+    expect(await trainLocally({ ...job, examples: streamed })).toEqual(
+      await trainLocally({ ...job, examples }),
+    );
+  });
+
+  it('finds what is wrong in a shard when it is read, and says where', async () => {
+    const examples = ring(64);
+    examples.inputs[2 * 41 + 1] = Number.NaN;
+    const before = memory();
+    const job = {
+      compiled: circle,
+      examples: streamedSource(shardsOf(examples), 0),
+      base: makeModel(0, circle.layout, circle.initialWeights()),
+      training: spec({ batchSize: 10 }),
+      seed: 'order',
+      signal,
+    };
+    await expect(trainLocally(job)).rejects.toMatchObject({
+      code: 'data.invalid-value',
+      facts: { path: 'example 41, number 1' },
+    });
+    expect(memory()).toEqual(before);
+  });
+
+  it('ends by name when the data set is deleted meanwhile', async () => {
+    let batches = 0;
+    const checkPresent = async () => {
+      if (batches++ === 3) throw new MurmurationError('data.unreadable', 'The data set was deleted.');
+    };
+    const before = memory();
+    const job = {
+      compiled: circle,
+      examples: streamedSource({ ...shardsOf(ring(64)), checkPresent }, 1e6),
+      base: makeModel(0, circle.layout, circle.initialWeights()),
+      training: spec({ batchSize: 10 }),
+      seed: 'order',
+      signal,
+    };
+    await expect(trainLocally(job)).rejects.toMatchObject({ code: 'data.unreadable' });
+    expect(memory()).toEqual(before);
+  });
+
+  it('changes images while training, the same way for the same seed', async () => {
+    const train = async (augmentation: object) => {
+      const training = { ...spec({ epochs: 4 }), augmentation: augmentationOf(augmentation) };
+      const examples = { count: 2, inputs: Uint8Array.of(51, 255), targets: Uint16Array.of(0, 1) };
+      return (await trainLocally(lineJob({ compiled: byteLine, base: zeros(byteLine), examples, training })))
+        .update.delta;
+    };
+    const plain = await train({});
+    const shifted = await train({ shift: 1 });
+    expect(shifted).not.toEqual(plain);
+    expect(await train({ shift: 1 })).toEqual(shifted);
+    // One pixel is the same from left to right as from right to left.
+    expect(await train({ flipHorizontally: true })).toEqual(plain);
+  });
+
+  it('reports what a private round spends', async () => {
+    // Of 8 examples 2 are expected in a batch, and 3 passes over the data take 12 batches.
+    const { update } = await trainLocally(
+      lineJob({
+        examples: points(8),
+        training: spec({ batchSize: 2, epochs: 3 }),
+        privacy: privacyWith('coins', { clipNorm: 2, noiseMultiplier: 0.5 }),
+      }),
+    );
+    expect(update).toMatchObject({
+      examples: 8,
+      recordNoise: { noiseMultiplier: 0.5, clipNorm: 2, sampling: 'poisson', samplingRate: 0.25, steps: 12 },
+    });
+  });
+
+  it('draws the batches of a private round in secret: the seed does not decide them', async () => {
+    const job = async (seed: string, secret: string) =>
+      (
+        await trainLocally({
+          compiled: circle,
+          examples: ring(64),
+          base: makeModel(0, circle.layout, circle.initialWeights()),
+          training: spec({ batchSize: 8 }),
+          seed,
+          signal,
+          // Without noise, only the order of examples is left to chance.
+          privacy: privacyWith(secret, { clipNorm: 1, noiseMultiplier: 0 }),
+        })
+      ).update.delta;
+    const first = await job('seed', 'secret');
+    expect(await job('another seed', 'secret')).toEqual(first);
+    expect(await job('seed', 'another secret')).not.toEqual(first);
+  });
+
+  it('D-02: with record-level privacy, takes nothing from the seed', async () => {
+    const compiled = compileModel(
+      federationWith(
+        [
+          { type: 'dropout', rate: 0.5 },
+          { type: 'dense', units: 2 },
+        ],
+        twoClasses,
+      ),
+    );
+    const record = { clipNorm: 1, noiseMultiplier: 1, sampling: 'poisson' } as const;
+    const train = async (seed: string, secret: string) => {
+      const coins = seededRandom(secret);
+      const random: CryptoRandom = {
+        kind: 'crypto',
+        bytes: (length) => Uint8Array.from({ length }, () => coins.below(256)),
+      };
+      const base = zeros(compiled);
+      const { update } = await trainLocally(
+        lineJob({
+          compiled,
+          base,
+          examples: ring(40),
+          training: spec({ batchSize: 8 }),
+          seed,
+          privacy: { record, random },
+        }),
+      );
+      return update;
+    };
+    const first = await train('a', 'secret');
+    expect(first.recordNoise).toEqual({ ...record, samplingRate: 0.2, steps: 5 });
+    expect((await train('b', 'secret')).delta).toEqual(first.delta);
+    expect((await train('a', 'another')).delta).not.toEqual(first.delta);
+  });
+
   it('leaves no tensor behind', async () => {
     const before = memory();
     await trainLocally(
@@ -273,6 +412,21 @@ describe.each(['cpu', 'wasm'] as const)('trainLocally on %s', (backend) => {
   });
 });
 
+const augmentationOf = (augmentation: object) => trainingSchema.parse({ augmentation }).augmentation;
+
+/** In parts of ten. */
+function shardsOf(examples: Examples): ExampleShards {
+  const counts = Array.from({ length: Math.ceil(examples.count / 10) }, (_, i) =>
+    Math.min(10, examples.count - 10 * i),
+  );
+  return {
+    format: { size: 2, inputs: 'float32', targets: 'uint16' },
+    counts,
+    checkPresent: async () => undefined,
+    read: async (shard, start, end) => sliceExamples(examples, 10 * shard + start, 10 * shard + end),
+  };
+}
+
 /** Points of the unit square around the origin; class 0 within radius 0.6, class 1 beyond 0.8, none between. */
 function ring(count: number, seed = 'ring'): Examples {
   const random = seededRandom(seed);
@@ -286,6 +440,16 @@ function ring(count: number, seed = 'ring'): Examples {
     targets[i++] = radius < 0.7 ? 0 : 1;
   }
   return { count, inputs, targets };
+}
+
+/** Coins and noise that a test can repeat. */
+function privacyWith(
+  secret: string,
+  record: { readonly clipNorm: number; readonly noiseMultiplier: number },
+): NonNullable<LocalTraining['privacy']> {
+  const random = seededRandom(secret);
+  const bytes = (length: number) => Uint8Array.from({ length }, () => random.below(256));
+  return { record: { ...record, sampling: 'poisson' }, random: { kind: 'crypto', bytes } };
 }
 
 function rounded(values: Float32Array): number[] {

@@ -3,9 +3,10 @@ import { check } from '../errors/index.ts';
 import type { RecordPrivacy, TrainingSpec } from '../federation/index.ts';
 import { type CryptoRandom, seededRandom } from '../random/index.ts';
 import type { RecordNoise } from '../update/index.ts';
+import { augmenter } from './augment.ts';
 import { type Batches, privateBatches, shuffledBatches } from './batch-order.ts';
-import { checkExamples } from './batches.ts';
 import { throwIfCancelled } from './cancel.ts';
+import { checkedSource } from './checked-source.ts';
 import { eventLoopYield } from './event-loop.ts';
 import type { CompiledModel } from './model/compile.ts';
 import { gaussianNoise } from './noise.ts';
@@ -15,6 +16,7 @@ import type { TrainJob, TrainResult } from './port.ts';
 import { progressReporter } from './progress.ts';
 import { uniformSource } from './sampling.ts';
 import { learningRateAt } from './schedule.ts';
+import type { ExampleSource, Rows } from './source.ts';
 import { createStepper, diverged } from './stepper.ts';
 
 /** 1 GB of float32 in the largest layer: beyond it the WASM heap, at most 4 GB, cannot hold a step. */
@@ -26,13 +28,14 @@ const MIN_MICRO_BATCH = 32;
 
 export interface LocalTraining extends TrainJob {
   readonly compiled: CompiledModel;
-  readonly examples: Examples;
+  /** In memory, or read a batch at a time: the same examples train the same update either way. */
+  readonly examples: Examples | ExampleSource;
   readonly training: TrainingSpec;
   /** Fewest examples worth training on; 1 when left out. */
   readonly minimumExamples?: number;
   /** Rests between steps. */
   readonly pacer?: Pacer;
-  /** Trains by DP-SGD. Its coins and noise come from `random`, never from the seed. */
+  /** Trains by DP-SGD. All that is drawn comes from `random` then, nothing from the seed. */
   readonly privacy?: {
     readonly record: RecordPrivacy;
     readonly random: CryptoRandom;
@@ -44,28 +47,30 @@ export interface LocalTraining extends TrainJob {
  * backend. The order of examples follows from `seed`, or with record-level privacy from secret coins; the
  * optimizer's memory starts at rest each round. Leaves no tensor behind, however it ends.
  * @returns new weights − base, and the mean loss of the last epoch.
- * @throws `model.layout-mismatch`, `data.*`, `training.diverged` on a loss or weight that is not finite,
+ * @throws `model.layout-mismatch`, `data.*`, `storage.*` from a source, `training.diverged` on a loss or weight that is not finite,
  * `training.cancelled` within one step of the signal.
  */
 export async function trainLocally(job: LocalTraining): Promise<TrainResult> {
-  const { compiled, examples, base, training, signal } = job;
+  const { compiled, base, training, signal } = job;
   const { layout } = compiled;
   throwIfCancelled(signal);
   checkLayout(layout, base);
-  checkExamples(compiled, examples);
+  const source = checkedSource(compiled, job.examples);
   const minimum = job.minimumExamples ?? 1;
-  check(examples.count >= minimum, 'data.too-small', 'There are too few examples to train on.', {
+  check(source.count >= minimum, 'data.too-small', 'There are too few examples to train on.', {
     expected: `at least ${minimum}`,
-    received: String(examples.count),
+    received: String(source.count),
     remedy: 'Add data to the data set.',
   });
 
   const batches =
     job.privacy === undefined
-      ? shuffledBatches(examples.count, training, seededRandom(job.seed))
-      : privateBatches(examples.count, training, job.privacy.record, uniformSource(job.privacy.random));
+      ? shuffledBatches(source.count, training, seededRandom(job.seed))
+      : privateBatches(source.count, training, job.privacy.record, uniformSource(job.privacy.random));
   const microBatch = job.privacy === undefined ? batches.largest : microBatchOf(compiled, batches.largest);
   checkBatch(compiled, microBatch);
+  const augment = augmenter(compiled, training.augmentation);
+  const random = seededRandom(job.privacy === undefined ? job.seed : secretSeed(job.privacy.random));
 
   const progress = progressReporter(batches.steps, job.onProgress);
   const loop = eventLoopYield();
@@ -74,7 +79,7 @@ export async function trainLocally(job: LocalTraining): Promise<TrainResult> {
     training,
     learningRate: learningRateAt(training, base.version),
     base: base.weights,
-    random: seededRandom(job.seed).fork('dropout'),
+    random: random.fork('dropout'),
     ...(job.control === undefined ? {} : { control: job.control }),
     ...(job.privacy === undefined
       ? {}
@@ -91,9 +96,12 @@ export async function trainLocally(job: LocalTraining): Promise<TrainResult> {
   let lossSum = 0;
   let lossExamples = 0;
   try {
+    let next = readAhead(source, batches.at(0), signal);
     for (let step = 0; step < batches.steps; step++) {
-      const indices = batches.at(step);
+      const read = await next;
+      if (step + 1 < batches.steps) next = readAhead(source, batches.at(step + 1), signal);
       const startMs = performance.now();
+      const { examples, indices } = augment?.(read, random.fork(`augmentation ${step}`)) ?? read;
       const loss = await stepper.step(examples, indices);
       const stepMs = performance.now() - startMs;
       if (step >= batches.steps - batches.stepsPerEpoch) {
@@ -111,7 +119,7 @@ export async function trainLocally(job: LocalTraining): Promise<TrainResult> {
       if (!Number.isFinite(delta[i]!)) throw diverged('A weight is no longer a finite number.');
     }
     throwIfCancelled(signal);
-    const update = { layoutHash: layout.hash, delta, examples: examples.count };
+    const update = { layoutHash: layout.hash, delta, examples: source.count };
     const recordNoise = job.privacy && recordNoiseOf(job.privacy.record, batches);
     return {
       update: recordNoise === undefined ? update : { ...update, recordNoise },
@@ -121,6 +129,22 @@ export async function trainLocally(job: LocalTraining): Promise<TrainResult> {
     stepper.dispose();
     loop.close();
   }
+}
+
+/** Reads while the step before is computed. */
+function readAhead(source: ExampleSource, indices: Uint32Array, signal: AbortSignal): Promise<Rows> {
+  const reading = source.read(indices, signal);
+  // Whoever waits for it hears of a failure; until then it is not unhandled.
+  reading.catch(() => undefined);
+  return reading;
+}
+
+/**
+ * What is drawn for an example may depend on its place in the batch, which moves when another example is not there.
+ * With a seed that others know, that would tell them more than the accountant counts.
+ */
+function secretSeed(random: CryptoRandom): string {
+  return random.bytes(32).join(' ');
 }
 
 /** What one round of DP-SGD spends. */

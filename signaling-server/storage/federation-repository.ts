@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { asc, eq, gt, lt, sql } from 'drizzle-orm';
 import { check, MurmurationError } from '../../shared/errors/index.ts';
-import type { Federation } from '../../shared/federation/index.ts';
+import { type Federation, parseFederation } from '../../shared/federation/index.ts';
 import type { Database } from './database.ts';
 import { federations } from './schema.ts';
 
@@ -19,12 +19,13 @@ export interface FederationRepository {
   listFederations(page: { after?: string | undefined; limit: number }): Promise<Federation[]>;
 }
 
+/** Documents are parsed as they are read: one stored before a field existed gets that field's default. */
 export function federationRepository(database: Database, nowMs: () => number): FederationRepository {
   const find = async (id: string): Promise<Federation | undefined> => {
     const rows = await database.run((db) =>
       db.select({ document: federations.document }).from(federations).where(eq(federations.id, id)),
     );
-    return rows[0]?.document;
+    return rows[0] && parseFederation(rows[0].document);
   };
 
   return {
@@ -72,7 +73,7 @@ export function federationRepository(database: Database, nowMs: () => number): F
           .orderBy(asc(federations.id))
           .limit(limit),
       );
-      return rows.map(({ document }) => document);
+      return rows.map(({ document }) => parseFederation(document));
     },
   };
 }

@@ -1,14 +1,17 @@
 import { check } from '../../errors/index.ts';
 import type { WasmBackend } from './wasm-backend.ts';
 
-/** What a kernel may take besides its inputs and its result: little enough for a phone. */
-const MAX_SCRATCH_BYTES = 16 * 2 ** 20;
+/**
+ * What a kernel may take besides its inputs and its result. Nearly all of it is the filter once more, laid out for the
+ * kernel, and the largest model that may be trained has 200 MB of parameters.
+ */
+const MAX_SCRATCH_BYTES = 256 * 2 ** 20;
 const ALIGNMENT = 64;
 
 /**
  * Calls `compute` with pointers to parts of the heap, one for each size, and frees them afterwards. Their contents
  * are arbitrary.
- * @throws `training.failed` when that is more than 16 MB, or more than the heap can grow by.
+ * @throws `training.failed` when that is more than 256 MB, or more than the heap can grow by.
  */
 export function withScratch<Name extends string>(
   backend: WasmBackend,

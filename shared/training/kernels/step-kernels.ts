@@ -30,10 +30,9 @@ export interface AdamAttributes {
   readonly decay: number;
 }
 
-/** As NoiseStream in ../ops/gaussian.ts. */
 export interface GaussianAttributes {
+  /** 32 bytes. */
   readonly key: Uint8Array;
-  readonly nonce: number;
   readonly standardDeviation: number;
 }
 
@@ -74,6 +73,126 @@ export function stepKernels(): KernelConfig[] {
       nativeKernels(wasm).columnSums(at(x, wasm), rows, width, at(sums, wasm), false);
       return sums;
     }),
+    kernel<{ readonly clipNorm: number }>('ClipWeights', (parts, { clipNorm }, wasm) => {
+      const norms = Object.values(parts);
+      const weights = wasm.makeOutput(norms[0]!.shape, 'float32');
+      // Views are taken after the last allocation.
+      const output = wasm.typedArrayFromHeap(weights).fill(0);
+      for (const part of norms) {
+        wasm.typedArrayFromHeap(part).forEach((norm, i) => {
+          output[i]! += norm;
+        });
+      }
+      output.forEach((squaredNorm, i) => {
+        output[i] = Math.min(1, clipNorm / Math.sqrt(Math.max(0, squaredNorm)));
+      });
+      return weights;
+    }),
+    kernel('PositionSums', ({ x }, _, wasm) => {
+      const [batch, positions, units] = x!.shape as [number, number, number];
+      const sums = wasm.makeOutput([batch, units], 'float32');
+      const [from, to] = [at(x, wasm), at(sums, wasm)];
+      const { columnSums } = nativeKernels(wasm);
+      for (let i = 0; i < batch; i++)
+        columnSums(from + 4 * i * positions * units, positions, units, to + 4 * i * units, false);
+      return sums;
+    }),
+    kernel('Gelu', ({ x }, _, wasm) => {
+      const outputs = wasm.makeOutput(x!.shape, 'float32');
+      nativeKernels(wasm).gelu(at(x, wasm), sizeOf(x!), at(outputs, wasm));
+      return outputs;
+    }),
+    kernel('GeluSlope', ({ slope, x }, _, wasm) => {
+      const result = wasm.makeOutput(x!.shape, 'float32');
+      nativeKernels(wasm).geluGradient(at(slope, wasm), at(x, wasm), sizeOf(x!), at(result, wasm));
+      return result;
+    }),
+    kernel<{ readonly epsilon: number }>('NormalizeRows', ({ x, gamma, beta }, { epsilon }, wasm) => {
+      const [rows, width] = x!.shape as [number, number];
+      const outputs = wasm.makeOutput([rows, width], 'float32');
+      const normalized = wasm.makeOutput([rows, width], 'float32');
+      const scales = wasm.makeOutput([rows], 'float32');
+      nativeKernels(wasm).normalizeRows(
+        at(x, wasm),
+        rows,
+        width,
+        at(gamma, wasm),
+        at(beta, wasm),
+        epsilon,
+        at(outputs, wasm),
+        at(normalized, wasm),
+        at(scales, wasm),
+      );
+      return [outputs, normalized, scales];
+    }),
+    kernel('NormalizeRowsSlope', ({ slope, normalized, scales, gamma }, _, wasm) => {
+      const [rows, width] = slope!.shape as [number, number];
+      const products = wasm.makeOutput([rows, width], 'float32');
+      const inputs = wasm.makeOutput([rows, width], 'float32');
+      nativeKernels(wasm).normalizeRowsGradient(
+        at(slope, wasm),
+        at(normalized, wasm),
+        at(scales, wasm),
+        at(gamma, wasm),
+        rows,
+        width,
+        at(products, wasm),
+        at(inputs, wasm),
+      );
+      return [products, inputs];
+    }),
+    kernel<{ readonly groups: number; readonly epsilon: number }>(
+      'NormalizeChannels',
+      ({ x, gamma, beta }, { groups, epsilon }, wasm) => {
+        const shape = x!.shape as [number, number, number];
+        const [sets, positions, channels] = shape;
+        const perChannel = () => wasm.makeOutput([sets, 1, channels], 'float32');
+        const [outputs, centred] = [wasm.makeOutput(shape, 'float32'), wasm.makeOutput(shape, 'float32')];
+        const [means, variances, scales] = [perChannel(), perChannel(), perChannel()];
+        nativeKernels(wasm).normalizeChannels(
+          at(x, wasm),
+          sets,
+          positions,
+          channels,
+          groups,
+          at(gamma, wasm),
+          at(beta, wasm),
+          epsilon,
+          at(outputs, wasm),
+          at(centred, wasm),
+          at(means, wasm),
+          at(variances, wasm),
+          at(scales, wasm),
+        );
+        return [outputs, centred, means, variances, scales];
+      },
+    ),
+    kernel<{ readonly groups: number }>(
+      'NormalizeChannelsSlope',
+      ({ slope, centred, scales, gamma }, { groups }, wasm) => {
+        const shape = slope!.shape as [number, number, number];
+        const [sets, positions, channels] = shape;
+        const perChannel = () => wasm.makeOutput([sets, 1, channels], 'float32');
+        const [inputs, gammaSums, betaSums] = [wasm.makeOutput(shape, 'float32'), perChannel(), perChannel()];
+        const room = wasm.makeOutput([2, channels], 'float32');
+        nativeKernels(wasm).normalizeChannelsGradient(
+          at(slope, wasm),
+          at(centred, wasm),
+          at(scales, wasm),
+          at(gamma, wasm),
+          sets,
+          positions,
+          channels,
+          groups,
+          at(room, wasm),
+          at(inputs, wasm),
+          at(gammaSums, wasm),
+          at(betaSums, wasm),
+        );
+        wasm.disposeData(room.dataId);
+        return [inputs, gammaSums, betaSums];
+      },
+    ),
     kernel('ReluSlope', ({ slope, outputs }, _, wasm) => {
       const result = wasm.makeOutput(slope!.shape, 'float32');
       nativeKernels(wasm).reluGradient(at(slope, wasm), at(outputs, wasm), sizeOf(slope!), at(result, wasm));
@@ -120,12 +239,14 @@ export function stepKernels(): KernelConfig[] {
       );
       return [];
     }),
-    kernel<GaussianAttributes>('AddGaussian', ({ x }, { key, nonce, standardDeviation }, wasm) => {
+    kernel<GaussianAttributes>('AddGaussian', (tensors, { key, standardDeviation }, wasm) => {
       const kernels = nativeKernels(wasm);
       const bytes = kernels.gaussianStateBytes();
       const state = allocate(bytes, wasm);
       wasm.wasm.HEAPU8.set(key, state);
-      kernels.addGaussian(at(x, wasm), sizeOf(x!), standardDeviation, state, nonce);
+      Object.values(tensors).forEach((x, nonce) => {
+        kernels.addGaussian(at(x, wasm), sizeOf(x), standardDeviation, state, nonce);
+      });
       // The key and what is left of its keystream would tell the noise.
       wasm.wasm.HEAPU8.fill(0, state, state + bytes);
       wasm.wasm._free(state);

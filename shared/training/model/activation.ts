@@ -1,8 +1,6 @@
 import {
   add,
   elu,
-  erf,
-  exp,
   leakyRelu,
   minimum,
   mul,
@@ -18,6 +16,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import { unreachable } from '../../errors/index.ts';
 import type { Activation } from '../../federation/index.ts';
+import { gelu, geluSlope } from '../ops/gelu.ts';
 import { reluSlope } from '../ops/relu-slope.ts';
 
 export interface Activated {
@@ -27,8 +26,6 @@ export interface Activated {
 }
 
 const LEAK = 0.2;
-const SQRT_HALF = Math.SQRT1_2;
-const NORMAL_DENSITY_AT_0 = 1 / Math.sqrt(2 * Math.PI);
 
 export function activate(name: Activation, inputs: Tensor): Activated {
   switch (name) {
@@ -57,15 +54,8 @@ export function activate(name: Activation, inputs: Tensor): Activated {
         backward: (slope) => mul(slope, add(gate, mul(outputs, sub(1, gate)))),
       };
     }
-    case 'gelu': {
-      // x·Φ(x), the exact form of Hendrycks and Gimpel 2016.
-      const probability = mul(add(erf(mul(inputs, SQRT_HALF)), 1), 0.5);
-      const density = () => mul(exp(mul(square(inputs), -0.5)), NORMAL_DENSITY_AT_0);
-      return {
-        outputs: mul(inputs, probability),
-        backward: (slope) => mul(slope, add(probability, mul(inputs, density()))),
-      };
-    }
+    case 'gelu':
+      return { outputs: gelu(inputs), backward: (slope) => geluSlope(slope, inputs) };
     default:
       return unreachable(name);
   }

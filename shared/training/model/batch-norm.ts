@@ -1,4 +1,4 @@
-import { add, mul, reshape, type Tensor, type Tensor3D } from '@tensorflow/tfjs-core';
+import { add, maximum, mul, reshape, type Tensor, type Tensor3D } from '@tensorflow/tfjs-core';
 import type { LayerSpec } from '../../federation/index.ts';
 import { normalizeChannels, standardizeChannels } from '../ops/normalize-channels.ts';
 import type { CompiledLayer } from './layer.ts';
@@ -32,7 +32,13 @@ export function batchNorm(
       const x = asOneSet(inputs);
       const { outputs, mean, variance, backward } = training
         ? normalizeChannels(x, gamma, beta, channels, epsilon)
-        : standardizeChannels(x, gamma, beta, { mean: movingMean, variance: movingVariance }, epsilon);
+        : standardizeChannels(
+            x,
+            gamma,
+            beta,
+            { mean: movingMean, variance: atLeast0(movingVariance) },
+            epsilon,
+          );
       const next = (moving: Tensor, current: Tensor) => ({
         next: add(mul(moving, momentum), mul(reshape(current, [channels]), 1 - momentum)),
       });
@@ -53,4 +59,9 @@ export function batchNorm(
       };
     },
   };
+}
+
+/** What is averaged over participants is moved by a server learning rate and rounded, and may end below zero. */
+function atLeast0(variance: Tensor): Tensor {
+  return maximum(variance, 0);
 }

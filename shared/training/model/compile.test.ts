@@ -279,7 +279,7 @@ describe('compileModel', () => {
       ],
       'model.layers[0].shortcut[0]',
     ],
-  ])('refuses batch normalization%s where single records are protected', (_, layers, path) => {
+  ])('D-05: refuses batch normalization%s where single records are protected', (_, layers, path) => {
     const { data, model } = federationWith(layers);
     const record = { clipNorm: 1, noiseMultiplier: 1, sampling: 'poisson' } as const;
     const privacy = { trustModel: 'record', record, secureAggregation: 'none' } as const;

@@ -8,15 +8,10 @@ import {
   placesOf,
   type Window,
 } from '../ops/convolution.ts';
-import { weightedRowSum } from '../ops/rows.ts';
 import { type Activated, activate, fromOutputs } from './activation.ts';
+import { filterGradient } from './filter-gradient.ts';
 import { type CompiledLayer, imageShape } from './layer.ts';
-import {
-  addedVectorGradient,
-  asPositions,
-  type ParameterGradient,
-  perExampleGradient,
-} from './parameter-gradient.ts';
+import { addedVectorGradient, asPositions } from './parameter-gradient.ts';
 
 export type Conv2dSpec = Extract<LayerSpec, { type: 'conv2d' }>;
 
@@ -50,7 +45,13 @@ export function conv2d(spec: Conv2dSpec, inputShape: readonly number[], path: st
               ? convolutionInputSlope(slopes, kernel as Tensor4D, inputs.shape, window)
               : undefined,
             parameters: [
-              filterGradient(inputs as Tensor4D, slopes, kernelShape, window),
+              filterGradient({
+                inputs: inputs as Tensor4D,
+                slopes,
+                shape: kernelShape,
+                each: (x, dy) => perExampleFilterGradients(x, dy, kernelShape, window),
+                total: (x, dy) => convolutionFilterGradient(x, dy, kernelShape, window),
+              }),
               ...(useBias ? [addedVectorGradient(asPositions(slopes))] : []),
             ],
           };
@@ -80,26 +81,6 @@ export function windowOf(
     },
   );
   return { size: kernelSize, stride: strides, padding };
-}
-
-/**
- * A convolution has many positions for each number of its kernel, so per-example gradients cost hardly more than
- * their sum, and are at most as large as the activations of a few examples.
- */
-function filterGradient(
-  inputs: Tensor4D,
-  slopes: Tensor4D,
-  shape: readonly number[],
-  window: Window,
-): ParameterGradient {
-  const each = perExampleGradient(() => perExampleFilterGradients(inputs, slopes, shape, window));
-  return {
-    ...each,
-    sum: (weights) =>
-      weights === undefined
-        ? convolutionFilterGradient(inputs, slopes, shape, window)
-        : weightedRowSum(each.perExample(), weights),
-  };
 }
 
 /** One fused kernel where the backends have one. */

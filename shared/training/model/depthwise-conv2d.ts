@@ -1,21 +1,16 @@
 import { add, depthwiseConv2d as convolve, fused, type Tensor, type Tensor4D } from '@tensorflow/tfjs-core';
 import type { LayerSpec } from '../../federation/index.ts';
-import { placesOf, type Window } from '../ops/convolution.ts';
+import { placesOf } from '../ops/convolution.ts';
 import {
   depthwiseFilterGradient,
   depthwiseInputSlope,
   perExampleDepthwiseGradients,
 } from '../ops/depthwise.ts';
-import { weightedRowSum } from '../ops/rows.ts';
 import { type Activated, activate, fromOutputs } from './activation.ts';
 import { windowOf } from './conv2d.ts';
+import { filterGradient } from './filter-gradient.ts';
 import { type CompiledLayer, imageShape } from './layer.ts';
-import {
-  addedVectorGradient,
-  asPositions,
-  type ParameterGradient,
-  perExampleGradient,
-} from './parameter-gradient.ts';
+import { addedVectorGradient, asPositions } from './parameter-gradient.ts';
 
 export type DepthwiseConv2dSpec = Extract<LayerSpec, { type: 'depthwiseConv2d' }>;
 type KernelShape = readonly [number, number, number, number];
@@ -59,30 +54,19 @@ export function depthwiseConv2d(
               ? depthwiseInputSlope(slopes, kernel as Tensor4D, inputs.shape, window)
               : undefined,
             parameters: [
-              kernelGradient(inputs as Tensor4D, slopes, kernelShape, window),
+              filterGradient({
+                inputs: inputs as Tensor4D,
+                slopes,
+                shape: kernelShape,
+                each: (x, dy) => perExampleDepthwiseGradients(x, dy, kernelShape, window),
+                total: (x, dy) => depthwiseFilterGradient(x, dy, kernelShape, window),
+              }),
               ...(useBias ? [addedVectorGradient(asPositions(slopes))] : []),
             ],
           };
         },
       };
     },
-  };
-}
-
-/** The kernels are small and their positions many: per-example gradients cost hardly more than their sum. */
-function kernelGradient(
-  inputs: Tensor4D,
-  slopes: Tensor4D,
-  shape: KernelShape,
-  window: Window,
-): ParameterGradient {
-  const each = perExampleGradient(() => perExampleDepthwiseGradients(inputs, slopes, shape, window));
-  return {
-    ...each,
-    sum: (weights) =>
-      weights === undefined
-        ? depthwiseFilterGradient(inputs, slopes, shape, window)
-        : weightedRowSum(each.perExample(), weights),
   };
 }
 

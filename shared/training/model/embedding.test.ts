@@ -46,6 +46,52 @@ describe.each(['cpu', 'wasm'] as const)('embedding on %s', (backend) => {
     expect(run((_, gradient) => [...gradient.squaredNorms().dataSync()])).toEqual([125, 1]);
   });
 
+  it.each([
+    ['pairs of positions', 400],
+    ['tables', 3],
+  ])('tells the same norms by %s', (_, vocabulary) => {
+    // 400 × 2 numbers are more than 20² pairs, 3 × 2 are fewer.
+    const long = embedding({ type: 'embedding', vocabulary, units: 2 }, [20], 'layer');
+    const norms = tidy(() => {
+      const ids = tensor(
+        Array.from({ length: 40 }, (_, i) => (i < 20 ? i % 2 : 2)),
+        [2, 20],
+        'int32',
+      );
+      const { backward } = long.forward(
+        ids,
+        [tensor(new Float32Array(vocabulary * 2), [vocabulary, 2])],
+        pass,
+      );
+      const slope = tensor(
+        Array.from({ length: 80 }, (_, i) => 1 + (i % 2)),
+        [2, 20, 2],
+      );
+      return [...(backward(slope, false).parameters[0] as ParameterGradient).squaredNorms().dataSync()];
+    });
+    // The slope is (1, 2) everywhere: two rows of 10 of them, and one of 20.
+    expect(norms).toEqual([2 * 500, 2000]);
+  });
+
+  it('never tells less than the norm, where slopes nearly cancel and rounding is all that is left', () => {
+    const wide = embedding({ type: 'embedding', vocabulary: 1, units: 300 }, [2], 'layer');
+    for (let i = 1; i <= 20; i++) {
+      const up = Array.from({ length: 300 }, (_, k) => 1000 + ((k * i) % 7));
+      // Exact in float32: the sum is 1/8 at each of 300 units, and its squared norm 300 / 64.
+      const down = up.map((value) => 0.125 - value);
+      const squaredNorm = tidy(() => {
+        const { backward } = wide.forward(
+          tensor([0, 0], [1, 2], 'int32'),
+          [tensor(new Float32Array(300), [1, 300])],
+          pass,
+        );
+        const [gradient] = backward(tensor([...up, ...down], [1, 2, 300]), false).parameters;
+        return (gradient as ParameterGradient).squaredNorms().dataSync()[0]!;
+      });
+      expect(squaredNorm).toBeGreaterThanOrEqual(4.6875 * (1 - 2e-5));
+    }
+  });
+
   it('gives each example its own table for a table that is shared', () => {
     const each = (_: number[], gradient: ParameterGradient) => {
       expect(gradient.perExample().shape).toEqual([2, 3, 2]);

@@ -6,6 +6,7 @@ import {
   mul,
   range,
   reshape,
+  sqrt,
   sum,
   type Tensor,
   type Tensor1D,
@@ -15,9 +16,10 @@ import {
 import { check } from '../../errors/index.ts';
 import type { DataSchema, LayerSpec } from '../../federation/index.ts';
 import { equalIds } from '../ops/equal-ids.ts';
-import { scaleRows } from '../ops/rows.ts';
+import { rowSquaredNorms, scaleRows } from '../ops/rows.ts';
 import type { CompiledLayer } from './layer.ts';
 import { asPositions, type ParameterGradient } from './parameter-gradient.ts';
+import { withRoundingMargin } from './rounding-margin.ts';
 
 export type EmbeddingSpec = Extract<LayerSpec, { type: 'embedding' }>;
 
@@ -53,15 +55,29 @@ export function embedding(spec: EmbeddingSpec, inputShape: readonly number[], pa
 
 /**
  * The slope of each position goes to the row of its id. Norms without per-example tables: two positions meet in a
- * row only where their ids are equal, so ‖gᵢ‖² = Σₜᵤ [idᵢₜ = idᵢᵤ]·⟨slopeᵢₜ, slopeᵢᵤ⟩ (Li et al. 2022, section 4).
+ * row only where their ids are equal, so ‖gᵢ‖² = Σₜᵤ [idᵢₜ = idᵢᵤ]·⟨slopeᵢₜ, slopeᵢᵤ⟩ (Li et al. 2022, section 4). Where
+ * a table is smaller than that matrix of pairs, as with long sequences, it is what takes less memory and time.
  * @param ids [batch, length]. @param slope [batch, length, units].
  */
 function tableGradient(ids: Tensor2D, slope: Tensor, vocabulary: number): ParameterGradient {
   const [batch, length] = ids.shape;
   const slopes = asPositions(slope);
   const units = slopes.shape[2];
+  const perExample = (): Tensor => {
+    // Each example gets a table of its own: as many ids again.
+    const firsts = mul(reshape(range(0, batch, 1, 'int32'), [batch, 1]), vocabulary);
+    return reshape(
+      unsortedSegmentSum(
+        reshape(slopes, [batch * length, units]) as Tensor2D,
+        reshape(add(ids, cast(firsts, 'int32')), [batch * length]) as Tensor1D,
+        batch * vocabulary,
+      ),
+      [batch, vocabulary, units],
+    );
+  };
   return {
     factors: { features: vocabulary, left: ids, right: slopes },
+    perExample,
     sum(weights) {
       const weighted = weights === undefined ? slopes : scaleRows(slopes, weights);
       return unsortedSegmentSum(
@@ -71,18 +87,12 @@ function tableGradient(ids: Tensor2D, slope: Tensor, vocabulary: number): Parame
       );
     },
     squaredNorms() {
-      return sum(mul(matMul(slopes, slopes, false, true), equalIds(ids, ids)), [1, 2]);
-    },
-    perExample() {
-      // Each example gets a table of its own: as many ids again.
-      const firsts = mul(reshape(range(0, batch, 1, 'int32'), [batch, 1]), vocabulary);
-      return reshape(
-        unsortedSegmentSum(
-          reshape(slopes, [batch * length, units]) as Tensor2D,
-          reshape(add(ids, cast(firsts, 'int32')), [batch * length]) as Tensor1D,
-          batch * vocabulary,
-        ),
-        [batch, vocabulary, units],
+      if (vocabulary * units <= length ** 2) return rowSquaredNorms(perExample());
+      const areEqual = equalIds(ids, ids);
+      const lengths = reshape(sqrt(rowSquaredNorms(reshape(slopes, [-1, units]))), [batch, length, 1]);
+      return withRoundingMargin(
+        sum(mul(matMul(slopes, slopes, false, true), areEqual), [1, 2]),
+        sum(mul(matMul(lengths, lengths, false, true), areEqual), [1, 2]),
       );
     },
   };

@@ -5,14 +5,17 @@ import {
   mul,
   oneHot,
   reshape,
+  sqrt,
+  square,
   sum,
   type Tensor,
   type Tensor1D,
   type Tensor2D,
   type Tensor3D,
 } from '@tensorflow/tfjs-core';
-import { columnSums, positionSums, rowSquaredNorms, scaleRows, weightedRowSum } from '../ops/rows.ts';
+import { positionSums, rowSquaredNorms, rowSum, scaleRows, weightedRowSum } from '../ops/rows.ts';
 import { sizeOf } from './layer.ts';
+import { withRoundingMargin } from './rounding-margin.ts';
 
 /**
  * The gradient of one parameter, of which each example of a batch has its own, gᵢ. It is the layer's probe for
@@ -69,7 +72,10 @@ export function outerProductGradient(
       if (positions === 1) return mul(rowSquaredNorms(flatInputs), rowSquaredNorms(flatSlopes));
       if (instantiates) return rowSquaredNorms(perExample());
       const products = mul(matMul(inputs, inputs, false, true), matMul(slopes, slopes, false, true));
-      return sum(products, [1, 2]);
+      return withRoundingMargin(
+        sum(products, [1, 2]),
+        square(longest({ features, left: inputs, right: slopes })),
+      );
     },
     sum(weights) {
       if (weights !== undefined && instantiates) return weightedRowSum(perExample(), weights);
@@ -95,7 +101,7 @@ export function addedVectorGradient(slopes: Tensor3D): ParameterGradient {
     ...perExampleGradient(perExample),
     sum: (weights) =>
       weights === undefined
-        ? columnSums(reshape(slopes, [batch * positions, units]))
+        ? rowSum(reshape(slopes, [batch * positions, units]))
         : weightedRowSum(perExample(), weights),
   };
 }
@@ -106,7 +112,7 @@ export function perExampleGradient(compute: () => Tensor): ParameterGradient {
   return {
     perExample,
     squaredNorms: () => rowSquaredNorms(perExample()),
-    sum: (weights) => (weights === undefined ? sum(perExample(), 0) : weightedRowSum(perExample(), weights)),
+    sum: (weights) => (weights === undefined ? rowSum(perExample()) : weightedRowSum(perExample(), weights)),
   };
 }
 
@@ -134,11 +140,20 @@ function factoredNorms(parts: readonly ParameterGradient[]): Tensor1D | undefine
   if (factors.length < parts.length) return undefined;
   const [batch, positions, units] = factors[0]!.right.shape;
   if (isWorthInstantiating(batch, positions, factors[0]!.features, units)) return undefined;
-  let total = parts.map((part) => part.squaredNorms()).reduce((sum, norms) => add(sum, norms));
+  let total: Tensor = parts.map((part) => part.squaredNorms()).reduce((sum, norms) => add(sum, norms));
   factors.forEach((a, i) => {
     for (const b of factors.slice(i + 1)) total = add(total, mul(innerProducts(a, b), 2));
   });
-  return total;
+  return withRoundingMargin(total, square(factors.map(longest).reduce((sum, length) => add(sum, length))));
+}
+
+/** Σₜ ‖leftᵢₜ‖·‖rightᵢₜ‖: no gradient of these factors is longer, however their signs fall. [batch]. */
+function longest({ left, right }: Factors): Tensor {
+  const lengths = ({ shape: [batch, positions, width] }: Tensor3D, x: Tensor) =>
+    reshape(sqrt(rowSquaredNorms(reshape(x, [batch * positions, width]))), [batch, positions]);
+  const rights = lengths(right, right);
+  // An id stands for a row with a single one.
+  return sum(left.rank === 3 ? mul(lengths(left as Tensor3D, left), rights) : rights, 1);
 }
 
 /** Σₜᵤ ⟨leftᵢₜ, leftᵢᵤ⟩⟨rightᵢₜ, rightᵢᵤ⟩ for each example i, t over one gradient and u over the other. */

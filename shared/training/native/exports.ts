@@ -259,6 +259,61 @@ export interface NativeKernels {
   ): void;
   columnSums(x: number, rows: number, width: number, out: number, accumulate: boolean): void;
 
+  // Activations and normalization: assembly/gelu.ts, normalize.ts.
+  gelu(x: number, n: number, out: number): void;
+  geluGradient(slope: number, x: number, n: number, out: number): void;
+  normalizeRows(
+    x: number,
+    rows: number,
+    width: number,
+    gamma: number,
+    beta: number,
+    epsilon: number,
+    y: number,
+    normalized: number,
+    scales: number,
+  ): void;
+  normalizeRowsGradient(
+    slope: number,
+    normalized: number,
+    scales: number,
+    gamma: number,
+    rows: number,
+    width: number,
+    products: number,
+    dx: number,
+  ): void;
+
+  normalizeChannels(
+    x: number,
+    sets: number,
+    positions: number,
+    channels: number,
+    groups: number,
+    gamma: number,
+    beta: number,
+    epsilon: number,
+    y: number,
+    centred: number,
+    means: number,
+    variances: number,
+    scales: number,
+  ): void;
+  normalizeChannelsGradient(
+    slope: number,
+    centred: number,
+    scales: number,
+    gamma: number,
+    sets: number,
+    positions: number,
+    channels: number,
+    groups: number,
+    room: number,
+    dx: number,
+    gammaSums: number,
+    betaSums: number,
+  ): void;
+
   // Optimizer steps in place: assembly/optimizer.ts.
   sgdStep(w: number, g: number, n: number, rate: number, scale: number, decay: number): void;
   momentumStep(

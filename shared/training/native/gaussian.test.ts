@@ -59,7 +59,12 @@ describe.each(['simd', 'relaxedSimd'] as const)('gaussian, %s', (set) => {
 });
 
 /** @returns what was there plus noise of nonce 3. */
-function numbersOf(heap: TestHeap, n: number, before = new Float32Array(n), deviation = 1): Float32Array {
+function numbersOf(
+  heap: TestHeap,
+  n: number,
+  before: Float32Array = new Float32Array(n),
+  deviation = 1,
+): Float32Array {
   const bytes = new Uint8Array(heap.kernels.gaussianStateBytes());
   bytes.set(key);
   const state = heap.place(wordsOf(bytes), 'uint32');

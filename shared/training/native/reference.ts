@@ -124,3 +124,96 @@ export function adamStep(
     v: square,
   };
 }
+
+/** x·Φ(x). */
+export function gelu(x: number): number {
+  return x * normalDistribution(x);
+}
+
+/** Φ(x) + x·φ(x). */
+export function geluDerivative(x: number): number {
+  return normalDistribution(x) + (x * Math.exp((-x * x) / 2)) / Math.sqrt(2 * Math.PI);
+}
+
+/** Φ(x) = ½ + φ(x)·(x + x³/3 + x⁵/15 + …) (Marsaglia 2004); beyond 9, 0 or 1. */
+function normalDistribution(x: number): number {
+  if (Math.abs(x) > 9) return x > 0 ? 1 : 0;
+  let sum = 0;
+  let term = x;
+  for (let k = 3; Math.abs(term) > 1e-17 * Math.abs(sum); k += 2) {
+    sum += term;
+    term *= (x * x) / k;
+  }
+  return 0.5 + (sum * Math.exp((-x * x) / 2)) / Math.sqrt(2 * Math.PI);
+}
+
+export interface NormalizedRow {
+  readonly y: number[];
+  readonly normalized: number[];
+  readonly scale: number;
+}
+
+/** gamma·(x − mean) / √(variance + epsilon) + beta. */
+export function normalizeRow(x: Numbers, gamma: Numbers, beta: Numbers, epsilon: number): NormalizedRow {
+  const values = Array.from(x);
+  const mean = meanOf(values);
+  const scale = 1 / Math.sqrt(meanOf(values.map((value) => (value - mean) ** 2)) + epsilon);
+  const normalized = values.map((value) => (value - mean) * scale);
+  return { y: normalized.map((value, i) => gamma[i]! * value + beta[i]!), normalized, scale };
+}
+
+/** With g = gamma·slope: (g − mean(g) − normalized·mean(g·normalized))·scale. */
+export function normalizeRowSlope(
+  slope: Numbers,
+  { normalized, scale }: NormalizedRow,
+  gamma: Numbers,
+): { readonly products: number[]; readonly dx: number[] } {
+  const g = Array.from(slope, (value, i) => value * gamma[i]!);
+  const constant = meanOf(g);
+  const proportional = meanOf(g.map((value, i) => value * normalized[i]!));
+  return {
+    products: normalized.map((value, i) => value * slope[i]!),
+    dx: g.map((value, i) => (value - constant - normalized[i]! * proportional) * scale),
+  };
+}
+
+function meanOf(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+/** One set of [positions, channels]: each group of neighbouring channels as one row of {@link normalizeRow}. */
+export function normalizeGroups(
+  x: Numbers,
+  slope: Numbers,
+  gamma: Numbers,
+  beta: Numbers,
+  groups: number,
+  epsilon: number,
+): {
+  readonly y: number[];
+  readonly dx: number[];
+  readonly gammaSums: number[];
+  readonly betaSums: number[];
+} {
+  const channels = gamma.length;
+  const [y, dx] = [new Array<number>(x.length), new Array<number>(x.length)];
+  const [gammaSums, betaSums] = [new Array<number>(channels).fill(0), new Array<number>(channels).fill(0)];
+  for (let group = 0; group < groups; group++) {
+    const places = Array.from({ length: x.length }, (_, i) => i).filter(
+      (i) => Math.floor(((i % channels) * groups) / channels) === group,
+    );
+    const pick = (values: Numbers, of: (i: number) => number) => places.map((i) => values[of(i)]!);
+    const own = (i: number) => i;
+    const channel = (i: number) => i % channels;
+    const gammas = pick(gamma, channel);
+    const row = normalizeRow(pick(x, own), gammas, pick(beta, channel), epsilon);
+    const back = normalizeRowSlope(pick(slope, own), row, gammas);
+    places.forEach((place, i) => {
+      y[place] = row.y[i]!;
+      dx[place] = back.dx[i]!;
+      gammaSums[place % channels]! += back.products[i]!;
+      betaSums[place % channels]! += slope[place]!;
+    });
+  }
+  return { y, dx, gammaSums, betaSums };
+}

@@ -1,5 +1,5 @@
 import { chacha12 } from '@noble/ciphers/chacha.js';
-import { tensor } from '@tensorflow/tfjs-core';
+import { dispose, tensor } from '@tensorflow/tfjs-core';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { seededRandom } from '../../random/index.ts';
 import { useBackend } from '../testing.ts';
@@ -29,8 +29,8 @@ describe.each(['cpu', 'wasm'] as const)('addGaussian on %s', (backend) => {
 
   it('adds numbers of a normal distribution', async () => {
     const zeros = tensor(new Float32Array(count));
-    const noisy = addGaussian(zeros, seededStream('normal'), 1);
-    const numbers = (await noisy.data<'float32'>()).slice().sort();
+    const [noisy] = addGaussian([zeros], seededStream('normal').key, 1);
+    const numbers = (await noisy!.data<'float32'>()).slice().sort();
     const mean = numbers.reduce((sum, x) => sum + x, 0) / count;
     const variance = numbers.reduce((sum, x) => sum + x * x, 0) / count;
     const fourth = numbers.reduce((sum, x) => sum + x ** 4, 0) / count;
@@ -48,45 +48,41 @@ describe.each(['cpu', 'wasm'] as const)('addGaussian on %s', (backend) => {
     const beyond4 = numbers.filter((x) => Math.abs(x) > 4).length;
     expect(Math.abs(beyond4 - 63.3)).toBeLessThan(5 * Math.sqrt(63.3));
     zeros.dispose();
-    noisy.dispose();
+    noisy!.dispose();
   });
 
   it('has independent neighbours', async () => {
     const zeros = tensor(new Float32Array(count));
-    const noisy = addGaussian(zeros, seededStream('neighbours'), 1);
-    const numbers = await noisy.data<'float32'>();
+    const [noisy] = addGaussian([zeros], seededStream('neighbours').key, 1);
+    const numbers = await noisy!.data<'float32'>();
     for (const lag of [1, 2, 4, 8]) {
       let product = 0;
       for (let i = lag; i < count; i++) product += numbers[i]! * numbers[i - lag]!;
       expect(Math.abs(product / count)).toBeLessThan(0.005);
     }
     zeros.dispose();
-    noisy.dispose();
+    noisy!.dispose();
   });
 
   it('makes the same numbers on every backend, to 1e-6', async () => {
     const stream = seededStream('values');
-    const noisy = addGaussian(tensor([1, 2, 3, 4, 5, 6, 7]), stream, 0.5);
+    const [noisy] = addGaussian([tensor([1, 2, 3, 4, 5, 6, 7])], stream.key, 0.5);
     const expected = gaussianNumbers(stream, 7, 0.5);
-    const numbers = await noisy.data<'float32'>();
+    const numbers = await noisy!.data<'float32'>();
     numbers.forEach((value, i) => {
       expect(Math.abs(value - (i + 1 + expected[i]!))).toBeLessThan(2e-6);
     });
-    noisy.dispose();
+    noisy!.dispose();
   });
 
-  it('makes other numbers of another nonce', async () => {
-    const stream = seededStream('nonces');
-    const numbersOf = async (nonce: number) => {
-      const noisy = addGaussian(tensor(new Float32Array(count)), { ...stream, nonce }, 1);
-      const numbers = await noisy.data<'float32'>();
-      noisy.dispose();
-      return numbers;
-    };
-    const [one, other] = [await numbersOf(0), await numbersOf(1)];
+  it('gives each tensor noise of its own', async () => {
+    const zeros = () => tensor(new Float32Array(count));
+    const noisy = addGaussian([zeros(), zeros()], seededStream('nonces').key, 1);
+    const [one, other] = await Promise.all(noisy.map((x) => x.data<'float32'>()));
     // Five standard errors of the mean of products.
-    const correlation = one.reduce((sum, x, i) => sum + x * other[i]!, 0) / count;
+    const correlation = one!.reduce((sum, x, i) => sum + x * other![i]!, 0) / count;
     expect(Math.abs(correlation)).toBeLessThan(0.005);
+    dispose(noisy);
   });
 });
 

@@ -1,5 +1,12 @@
 import { chacha12 } from '@noble/ciphers/chacha.js';
-import { add, engine, type NamedAttrMap, type Tensor, tensor } from '@tensorflow/tfjs-core';
+import {
+  add,
+  engine,
+  type NamedAttrMap,
+  type NamedTensorMap,
+  type Tensor,
+  tensor,
+} from '@tensorflow/tfjs-core';
 import { hasKernel } from './kernel.ts';
 
 /** What a stream of noise follows from. */
@@ -19,19 +26,26 @@ const SMALL = 2 ** 16;
 const LOWER_BLOCKS = 2 ** 31;
 
 /**
- * x plus independent normal numbers of mean 0, by the method of Box and Muller (1958). Takes x over: the result may be
- * x itself, changed.
+ * Each tensor plus independent normal numbers of mean 0, by the method of Box and Muller (1958), the i-th of the
+ * stream of nonce i. Takes the tensors over: the results may be the same tensors, changed.
  */
-export function addGaussian(x: Tensor, stream: NoiseStream, standardDeviation: number): Tensor {
+export function addGaussian(
+  tensors: readonly Tensor[],
+  key: NoiseStream['key'],
+  standardDeviation: number,
+): Tensor[] {
   if (hasKernel('AddGaussian')) {
-    engine().runKernel('AddGaussian', { x }, { ...stream, standardDeviation } as unknown as NamedAttrMap);
-    return x;
+    const inputs = tensors as unknown as NamedTensorMap;
+    engine().runKernel('AddGaussian', inputs, { key, standardDeviation } as unknown as NamedAttrMap);
+    return [...tensors];
   }
-  const noise = tensor(gaussianNumbers(stream, x.size, standardDeviation), x.shape, 'float32');
-  const noisy = add(x, noise);
-  noise.dispose();
-  x.dispose();
-  return noisy;
+  return tensors.map((x, nonce) => {
+    const noise = tensor(gaussianNumbers({ key, nonce }, x.size, standardDeviation), x.shape, 'float32');
+    const noisy = add(x, noise);
+    noise.dispose();
+    x.dispose();
+    return noisy;
+  });
 }
 
 /**

@@ -1,7 +1,7 @@
 import {
   add,
-  fill,
-  matMul,
+  engine,
+  expandDims,
   mean,
   mul,
   ones,
@@ -12,6 +12,8 @@ import {
   type Tensor,
   type Tensor3D,
 } from '@tensorflow/tfjs-core';
+import { hasKernel } from './kernel.ts';
+import { positionSums } from './rows.ts';
 
 /** gamma·(x − mean) / √(variance + ε) + beta, with moments over positions and groups of channels. */
 export interface NormalizedChannels {
@@ -31,7 +33,7 @@ export interface NormalizedChannels {
 
 /**
  * The mean is taken off before squares are, so that no large squares cancel. What is as large as x is touched as
- * seldom as can be: sums over the positions are products with a row of ones, the rest happens on the sums.
+ * seldom as can be: sums over the positions come first, the rest happens on the sums.
  * @param x [sets, positions, channels]. @param gamma, beta [channels]. @param groups divides the channels.
  */
 export function normalizeChannels(
@@ -41,11 +43,12 @@ export function normalizeChannels(
   groups: number,
   epsilon: number,
 ): NormalizedChannels {
+  if (hasKernel('NormalizeChannels')) return normalizeNatively(x, gamma, beta, groups, epsilon);
   const positions = x.shape[1];
   const groupMean = (sums: Tensor) => overGroups(mul(sums, 1 / positions), groups);
-  const average = groupMean(positionSums(x));
+  const average = groupMean(sumsOf(x));
   const centred = sub(x, average) as Tensor3D;
-  const variance = groupMean(positionSums(square(centred)));
+  const variance = groupMean(sumsOf(square(centred)));
   return scaleCentred(centred, { mean: average, variance, gamma, beta, epsilon }, (slope, scale, sums) => {
     // With g = gamma·slope, and y normalized: (g − mean(g) − y·mean(g·y)) · scale (Wu and He 2018; for one group
     // per channel, Ioffe and Szegedy 2015, section 3).
@@ -93,8 +96,8 @@ function scaleCentred(
     backward(slope) {
       const products = mul(slope, centred) as Tensor3D;
       const sums = {
-        gamma: mul(positionSums(products), scale),
-        beta: positionSums(slope),
+        gamma: mul(sumsOf(products), scale),
+        beta: sumsOf(slope),
       };
       return {
         ...sums,
@@ -105,9 +108,41 @@ function scaleCentred(
   };
 }
 
-/** [sets, positions, channels] → [sets, 1, channels]. A product is faster than a sum along a middle axis. */
-function positionSums(x: Tensor3D): Tensor {
-  return matMul(fill([1, 1, x.shape[1]], 1) as Tensor3D, x);
+function normalizeNatively(
+  x: Tensor3D,
+  gamma: Tensor,
+  beta: Tensor,
+  groups: number,
+  epsilon: number,
+): NormalizedChannels {
+  const [outputs, centred, average, variance, scales] = engine().runKernel(
+    'NormalizeChannels',
+    { x, gamma, beta },
+    { groups, epsilon },
+  ) as unknown as [Tensor3D, Tensor3D, Tensor, Tensor, Tensor];
+  return {
+    outputs,
+    mean: average,
+    variance,
+    backward(slope) {
+      const [inputs, gammaSums, betaSums] = engine().runKernel(
+        'NormalizeChannelsSlope',
+        { slope, centred, scales, gamma },
+        { groups },
+      ) as unknown as [Tensor3D, Tensor, Tensor];
+      return {
+        gamma: gammaSums,
+        beta: betaSums,
+        gammaParts: () => mul(mul(slope, centred), scales),
+        inputs: () => inputs,
+      };
+    },
+  };
+}
+
+/** [sets, positions, channels] → [sets, 1, channels]. */
+function sumsOf(x: Tensor3D): Tensor {
+  return expandDims(positionSums(x), 1);
 }
 
 /** The mean of each group of channels, in the place of each of them. @param values [sets, 1, channels]. */

@@ -1,5 +1,6 @@
 import {
   add,
+  engine,
   matMul,
   mean,
   mul,
@@ -10,6 +11,7 @@ import {
   type Tensor,
   type Tensor2D,
 } from '@tensorflow/tfjs-core';
+import { hasKernel } from './kernel.ts';
 
 /** gamma·(x − mean) / √(variance + ε) + beta, with the moments of each row. */
 export interface NormalizedRows {
@@ -26,6 +28,7 @@ export interface NormalizedRows {
  * @param x [rows, width]. @param gamma, beta [width].
  */
 export function normalizeRows(x: Tensor2D, gamma: Tensor, beta: Tensor, epsilon: number): NormalizedRows {
+  if (hasKernel('NormalizeRows')) return normalizeNatively(x, gamma, beta, epsilon);
   const width = x.shape[1];
   const centred = sub(x, mean(x, 1, true));
   const scale = rsqrt(add(mean(square(centred), 1, true), epsilon));
@@ -45,6 +48,26 @@ export function normalizeRows(x: Tensor2D, gamma: Tensor, beta: Tensor, epsilon:
           return mul(sub(sub(mul(slope, gamma), constant), proportional), scale);
         },
       };
+    },
+  };
+}
+
+function normalizeNatively(x: Tensor2D, gamma: Tensor, beta: Tensor, epsilon: number): NormalizedRows {
+  const [outputs, normalized, scales] = engine().runKernel(
+    'NormalizeRows',
+    { x, gamma, beta },
+    { epsilon },
+  ) as unknown as [Tensor2D, Tensor2D, Tensor];
+  return {
+    outputs,
+    backward(slope) {
+      const [products, inputs] = engine().runKernel('NormalizeRowsSlope', {
+        slope,
+        normalized,
+        scales,
+        gamma,
+      }) as unknown as [Tensor2D, Tensor2D];
+      return { gamma: products, inputs: () => inputs };
     },
   };
 }

@@ -1,7 +1,7 @@
-import { tensor, tensor1d, tidy } from '@tensorflow/tfjs-core';
+import { type Tensor3D, tensor, tensor1d, tidy } from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { useBackend } from '../testing.ts';
-import { rowSquaredNorms, scaleRows, weightedRowSum } from './rows.ts';
+import { positionSums, rowSquaredNorms, scaleRows, weightedRowSum } from './rows.ts';
 
 describe.each(['cpu', 'wasm'] as const)('rows on %s', (backend) => {
   beforeAll(() => useBackend(backend));
@@ -27,6 +27,14 @@ describe.each(['cpu', 'wasm'] as const)('rows on %s', (backend) => {
       const total = weightedRowSum(examples(), tensor1d([2, -1]));
       expect(total.shape).toEqual([2, 2]);
       expect([...total.dataSync()]).toEqual([5, 6, -2, 0]);
+    });
+  });
+
+  it('the sums over the positions of each', () => {
+    tidy(() => {
+      const sums = positionSums(examples() as Tensor3D);
+      expect(sums.shape).toEqual([2, 2]);
+      expect([...sums.dataSync()]).toEqual([3, 4, 3, 2]);
     });
   });
 });

@@ -38,17 +38,22 @@ export function weightedRowSum(x: Tensor, weights: Tensor1D): Tensor {
   return reshape(total, x.shape.slice(1));
 }
 
-/** Σ of the rows. @param x [rows, width]. @returns [width]. */
-export function columnSums(x: Tensor): Tensor {
-  return hasKernel('ColumnSums') ? engine().runKernel('ColumnSums', { x }) : sum(x, 0);
+/** Σ xᵢ. @param x [rows, ...rest]. @returns [...rest]. */
+export function rowSum(x: Tensor): Tensor {
+  const rows = asRows(x);
+  const total = hasKernel('ColumnSums')
+    ? engine().runKernel<Tensor>('ColumnSums', { x: rows })
+    : sum(rows, 0);
+  return reshape(total, x.shape.slice(1));
 }
 
 /**
- * Σ over the positions of each example: by a product with ones, since backends are slow to add up along an axis in
- * the middle.
+ * Σ over the positions of each example: elsewhere by a product with ones, since backends are slow to add up along an
+ * axis in the middle.
  * @param x [batch, positions, units]. @returns [batch, units].
  */
 export function positionSums(x: Tensor3D): Tensor2D {
+  if (hasKernel('PositionSums')) return engine().runKernel('PositionSums', { x });
   const [batch, positions, units] = x.shape;
   return reshape(matMul(x, ones([batch, positions, 1]), true, false), [batch, units]);
 }

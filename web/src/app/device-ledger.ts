@@ -7,6 +7,10 @@ export function deviceLedger(): LedgerService {
     async count() {
       return [...(await readLedgers()).values()].reduce((sum, chain) => sum + chain.length, 0);
     },
+    async recent(limit) {
+      const entries = [...(await readLedgers()).values()].flat().map(({ entry }) => entry);
+      return entries.sort((a, b) => b.atMs - a.atMs).slice(0, limit);
+    },
     async export() {
       const ledgers = Object.fromEntries(await readLedgers());
       return new Blob([JSON.stringify({ format: 'murmuration/ledger', ledgers }, null, 2)], {

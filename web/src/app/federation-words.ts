@@ -65,9 +65,12 @@ export interface Disclosure {
  * cannot describe itself as more private than it is.
  */
 export function disclosureOf(federation: Federation): Disclosure {
-  const { strategy, paths, evaluation } = federation;
+  const { strategy, paths, evaluation, privacy } = federation;
+  const { record } = privacy;
   const leaves = [
-    'Updates leave this device without noise; other participants who add up a slice can see that slice of your update.',
+    record === undefined
+      ? 'Updates leave this device without noise; other participants who add up a slice can see that slice of your update.'
+      : `Updates leave this device with noise, added here while it trains: each example may change a step by at most ${record.clipNorm} (L2 norm), and random noise of ${record.noiseMultiplier} times that is added. Other participants who add up a slice can see that slice of your noisy update.`,
     `An update says how your examples changed the model. Large ones are scaled down, to an L2 norm of ${strategy.clipNorm}.`,
     'The number of examples you train on.',
   ];
@@ -87,7 +90,9 @@ export function disclosureOf(federation: Federation): Disclosure {
     stays: ['Your examples. They are kept in this browser and are never sent.'],
     leaves,
     caution:
-      'Without noise, nothing limits what somebody could work out about your examples from your updates. Take part only with data you would accept that for.',
+      record === undefined
+        ? 'Without noise, nothing limits what somebody could work out about your examples from your updates. Take part only with data you would accept that for.'
+        : 'The noise makes single examples hard to work out, for everyone who sees your updates, and hides less with every round. How much that is in all, epsilon, is not computed yet: until it is, nobody can promise you a limit.',
   };
 }
 

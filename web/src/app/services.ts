@@ -1,5 +1,6 @@
 import type { ErrorRecord } from '../../../shared/errors/index.ts';
 import type { Federation, FederationInput } from '../../../shared/federation/index.ts';
+import type { LedgerEntry } from '../../../shared/ledger/index.ts';
 import type { MetricReport } from '../../../shared/training/metric-report.ts';
 import type { Model } from '../../../shared/update/index.ts';
 import type { SessionApi, SessionSnapshot } from '../session/snapshot.ts';
@@ -293,6 +294,8 @@ export interface ConsentService {
 export interface LedgerService {
   /** How many releases are recorded. @throws `ledger.broken-chain` when one was altered. */
   count(): Promise<number>;
+  /** The newest releases, at most so many, newest first. @throws `ledger.broken-chain`. */
+  recent(limit: number): Promise<readonly LedgerEntry[]>;
   /** All entries with their hashes, as JSON. */
   export(): Promise<Blob>;
 }

@@ -1,5 +1,4 @@
 import { fixedPointOf } from '../../../shared/compress/index.ts';
-import { checkEnoughExamples, dataNotices, holdOut } from '../../../shared/dataset/index.ts';
 import { type ErrorRecord, toErrorRecord } from '../../../shared/errors/index.ts';
 import type { Federation } from '../../../shared/federation/index.ts';
 import { type Identity, SERVER } from '../../../shared/identity/index.ts';
@@ -13,13 +12,13 @@ import { createPeerTransport } from '../../../shared/transport/peer-transport.ts
 import type { Path, Transport } from '../../../shared/transport/port.ts';
 import { createServerChannel } from '../../../shared/transport/server-channel.ts';
 import type { RoundRecord } from '../../../shared/wire/index.ts';
-import { loadSampleTest } from '../data/index.ts';
-import { loadExamples, loadIdentity, loadSettings, runStore } from '../storage/index.ts';
+import { loadIdentity, loadSettings, runStore } from '../storage/index.ts';
 import { type BrowserTrainer, createTrainer, deviceVerdicts, type TrainerData } from '../trainer/index.ts';
 import { phaseOf } from './phase.ts';
 import { federationRun } from './runs.ts';
 import type { JoinOptions, PauseReason, SessionNotice, SessionPhase, SessionSnapshot } from './snapshot.ts';
 import { Traffic } from './traffic.ts';
+import { loadTrainingData } from './training-data.ts';
 
 /** A session under way in this worker. */
 export interface RunningSession {
@@ -39,7 +38,6 @@ export interface SnapshotUpdate {
 
 const SNAPSHOT_INTERVAL_MS = 200;
 const MAX_NOTICES = 50;
-const HELD_OUT_FRACTION = 0.1;
 /** How long a participant does without a coordinator before it stands for election. */
 const ELECTION_MS = 1500;
 
@@ -188,11 +186,9 @@ async function startTrainer(
   const { backend } = await loadSettings();
   let isKnown = false;
   const load = async (signal: AbortSignal): Promise<TrainerData> => {
-    const data = await loadData(federation, dataset, signal);
-    checkEnoughExamples(federation, data.examples);
+    const { notices, ...data } = await loadTrainingData(federation, dataset, signal);
     // Loaded once more for each worker that is started anew; said once.
-    if (!isKnown)
-      for (const text of dataNotices(federation, data.examples)) view.takeNotice({ level: 'info', text });
+    if (!isKnown) for (const text of notices) view.takeNotice({ level: 'info', text });
     isKnown = true;
     return data;
   };
@@ -205,14 +201,6 @@ async function startTrainer(
     memory: deviceVerdicts,
     onNotice: (notice) => view.takeNotice(notice),
   });
-}
-
-async function loadData(federation: Federation, dataset: string, signal: AbortSignal): Promise<TrainerData> {
-  const examples = await loadExamples(dataset, signal);
-  if (federation.evaluation === 'sample') return { examples, evaluation: await loadSampleTest(signal) };
-  if (federation.evaluation === 'none') return { examples, evaluation: undefined };
-  const { training, held } = holdOut(examples, HELD_OUT_FRACTION, dataset);
-  return { examples: training, evaluation: held };
 }
 
 /** Gathers what the page shows and sends it a few times a second. */

@@ -1,4 +1,5 @@
 export type { DatasetInfo } from './dataset-info.ts';
+export { openShards } from './dataset-shards.ts';
 export {
   createDataset,
   type DatasetWriter,

@@ -18,9 +18,17 @@ export interface ExcludedBackend {
   readonly transient: boolean;
 }
 
+/** Examples that stay in this browser's storage and are read a batch at a time. */
+export interface StoredExamples {
+  readonly dataset: string;
+  readonly count: number;
+  /** Which examples of the data set; all of them when left out. */
+  readonly rows?: Uint32Array<ArrayBuffer>;
+}
+
 /** What a trainer trains and evaluates on. */
 export interface TrainerData {
-  readonly examples: Examples;
+  readonly examples: Examples | StoredExamples;
   /** Without it, evaluations count nothing. */
   readonly evaluation: Examples | undefined;
 }

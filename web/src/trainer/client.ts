@@ -1,5 +1,4 @@
 import { proxy, transfer, wrap } from 'comlink';
-import type { Examples } from '../../../shared/dataset/examples.ts';
 import { MurmurationError } from '../../../shared/errors/index.ts';
 import type { Federation } from '../../../shared/federation/index.ts';
 import type { PaceLimits } from '../../../shared/training/pace.ts';
@@ -91,7 +90,7 @@ async function startTrainer(
   try {
     const setup: TrainerSetup = { ...data, federation, backend, pace, excluded, verdicts };
     ready = await calls.run(signal, (job) =>
-      remote.setUp(job, transfer(setup, buffersOf(data.examples, data.evaluation)), proxy(notify)),
+      remote.setUp(job, transfer(setup, buffersOf(data)), proxy(notify)),
     );
   } catch (error) {
     calls.end('The trainer did not start.');
@@ -148,7 +147,11 @@ function tellOfFaults(
   }
 }
 
-/** Each buffer once: several arrays may share one. */
-function buffersOf(...sets: readonly (Examples | undefined)[]): ArrayBuffer[] {
-  return [...new Set(sets.flatMap((set) => (set ? [set.inputs.buffer, set.targets.buffer] : [])))];
+/** Each buffer once: several arrays may share one. Stored examples are small, and copied. */
+function buffersOf({ examples, evaluation }: TrainerData): ArrayBuffer[] {
+  const sets = [
+    ...('inputs' in examples ? [examples] : []),
+    ...(evaluation === undefined ? [] : [evaluation]),
+  ];
+  return [...new Set(sets.flatMap(({ inputs, targets }) => [inputs.buffer, targets.buffer]))];
 }

@@ -68,7 +68,7 @@ describe('Supervisor', () => {
   it.each<[string, () => Error, string, boolean]>([
     ['a trap or too little memory', trapped, 'memory access out of bounds', false],
     ['a lost context', lost, 'The context went.', true],
-    ['NaN on a GPU', diverged, 'It computed numbers that are not finite.', false],
+    ['NaN on a GPU', diverged, 'It computed numbers that are not finite.', true],
   ])('makes a call again on the next backend after %s, and tells', async (_, error, reason, transient) => {
     const { supervisor, started, exclusions, texts, work } = setUp();
     expect(await supervisor.call(undefined, work({ webgpu: error }))).toBe('webgl');

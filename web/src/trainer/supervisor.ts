@@ -121,7 +121,8 @@ export class Supervisor {
     }
     if (hasCode(thrown, 'training.diverged') && GPU_BACKENDS.has(name)) {
       const reason = 'It computed numbers that are not finite.';
-      return { name, kind: 'diverged', reason, transient: false };
+      // Whether that is its fault shows only when another backend is done: it may be the learning rate's.
+      return { name, kind: 'diverged', reason, transient: true };
     }
     return undefined;
   }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { findVerdict, type Verdict, withVerdict } from './verdict.ts';
+import { findVerdict, isLasting, type Verdict, withVerdict } from './verdict.ts';
 import { parseVerdicts } from './verdict-memory.ts';
 
 const key = { layoutHash: 'a', batchSize: 32, environment: 'browser 1' };
@@ -31,6 +31,14 @@ describe('verdicts', () => {
     const other = { ...verdict, layoutHash: 'b' };
     const newer = { ...verdict, environment: 'browser 2' };
     expect(withVerdict([verdict, other], newer)).toEqual([newer, other]);
+  });
+
+  it('last, unless the moment may be to blame', () => {
+    const candidates = [{ name: 'wasm' }, { name: 'cpu', lastResort: true }];
+    expect(isLasting({ name: 'wasm' }, [], candidates)).toBe(true);
+    expect(isLasting({ name: 'wasm' }, [{ transient: false }], candidates)).toBe(true);
+    expect(isLasting({ name: 'wasm' }, [{ transient: false }, { transient: true }], candidates)).toBe(false);
+    expect(isLasting({ name: 'cpu' }, [], candidates)).toBe(false);
   });
 
   it('are kept for the twenty newest models', () => {

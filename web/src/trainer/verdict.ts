@@ -24,6 +24,20 @@ export function findVerdict(verdicts: readonly Verdict[], key: VerdictKey): Verd
   return verdicts.find((verdict) => isSameModel(verdict, key) && verdict.environment === key.environment);
 }
 
+/**
+ * Whether a choice made now is likely to be right another time. Not where a backend is left out for what may have
+ * been the moment's fault; and never for the last resort, which is chosen when the others did not even start: a
+ * download that was cut off must not leave a device on its slowest backend for good.
+ */
+export function isLasting(
+  { name }: Pick<BackendReport, 'name'>,
+  excluded: readonly { readonly transient: boolean }[],
+  candidates: readonly { readonly name: string; readonly lastResort?: boolean }[],
+): boolean {
+  const isLastResort = candidates.some((other) => other.name === name && other.lastResort === true);
+  return !isLastResort && excluded.every(({ transient }) => !transient);
+}
+
 /** Newest first; replaces the one of the same model, whatever the device was like then. */
 export function withVerdict(verdicts: readonly Verdict[], verdict: Verdict): readonly Verdict[] {
   return [verdict, ...verdicts.filter((other) => !isSameModel(other, verdict))].slice(0, MAX_VERDICTS);

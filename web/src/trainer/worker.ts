@@ -12,6 +12,7 @@ import {
   createPacer,
   type EvaluateJob,
   type EvaluationCounts,
+  type ExampleSource,
   evaluateModel,
   type LocalTraining,
   type MetricReport,
@@ -19,6 +20,7 @@ import {
   type PaceLimits,
   type Pacer,
   predict,
+  streamedSource,
   type TrainJob,
   type TrainProgress,
   type TrainResult,
@@ -26,19 +28,21 @@ import {
 } from '../../../shared/training/index.ts';
 import { type Model, makeModel, sliceRange } from '../../../shared/update/index.ts';
 import type { JobId, TrainerNotice, TrainerReady, TrainerSetup } from './api.ts';
-import { type BackendLoss, backendLoss } from './backend-loss.ts';
+import { backendLoss } from './backend-loss.ts';
 import { backendCandidates } from './backends.ts';
 import { environmentName } from './environment.ts';
+import { type LossWatch, watchLoss } from './loss-watch.ts';
 import { type Reply, replyWith } from './reply.ts';
-import { findVerdict, type Verdict } from './verdict.ts';
+import { findVerdict, isLasting, type Verdict } from './verdict.ts';
 
 /**
  * The worker that trains: holds the examples, the compiled model and the backend. Its client is client.ts.
  */
 interface Prepared extends TrainerSetup {
+  readonly source: Examples | ExampleSource;
   readonly compiled: CompiledModel;
   readonly backendName: string;
-  readonly loss: Promise<BackendLoss>;
+  readonly loss: LossWatch;
   readonly pacer: Pacer;
 }
 type Callback<T> = Remote<((value: T) => void) & ProxyMarked>;
@@ -55,13 +59,15 @@ const api = {
   ): Promise<Reply<TrainerReady>> {
     return runJob(job, async (signal) => {
       const compiled = compileModel(setup.federation);
+      const source = await sourceOf(setup, signal);
       const { backend, verdict } = await choose(setup, compiled, signal);
       paceLimits ??= setup.pace;
       prepared = {
         ...setup,
+        source,
         compiled,
         backendName: backend.name,
-        loss: backendLoss(backend.name),
+        loss: watchLoss(backendLoss(backend.name)),
         pacer: createPacer(
           () => paceLimits!,
           (slowed) => void onNotice?.(slowedNotice(slowed)),
@@ -89,12 +95,12 @@ const api = {
     onProgress: Callback<TrainProgress> | undefined,
   ): Promise<Reply<TrainResult>> {
     const reply = await runOnBackend(job, async (signal) => {
-      const { compiled, examples, federation, pacer } = whenPrepared();
+      const { compiled, source, federation, pacer } = whenPrepared();
       return trainLocally({
         ...task,
         ...recordPrivacy(federation),
         compiled,
-        examples,
+        examples: source,
         training: federation.training,
         signal,
         pacer,
@@ -144,6 +150,15 @@ const api = {
 export type TrainerWorkerApi = typeof api;
 expose(api);
 
+/** What the worker keeps of stored examples: little next to a backend. */
+const KEPT_BYTES = 64_000_000;
+
+async function sourceOf({ examples }: TrainerSetup, signal: AbortSignal): Promise<Examples | ExampleSource> {
+  if ('inputs' in examples) return examples;
+  const { openShards } = await import('../storage/dataset-shards.ts');
+  return streamedSource(await openShards(examples.dataset, signal), KEPT_BYTES, examples.rows);
+}
+
 /** With record-level privacy, what training needs for it: coins and noise that nobody can predict. */
 function recordPrivacy({ privacy: { record } }: Federation): Pick<LocalTraining, 'privacy'> {
   return record === undefined ? {} : { privacy: { record, random: webCryptoRandom(crypto) } };
@@ -162,7 +177,8 @@ async function choose(
     environment: await environmentName(),
   };
   const remembered = request === 'auto' ? findVerdict(verdicts, key)?.report : undefined;
-  const backend = await chooseBackend(backendCandidates(request), {
+  const candidates = backendCandidates(request);
+  const backend = await chooseBackend(candidates, {
     compiled,
     batchSize,
     signal,
@@ -170,9 +186,8 @@ async function choose(
     excluded,
     remembered,
   });
-  const lasting =
-    request === 'auto' && backend !== remembered && excluded.every(({ transient }) => !transient);
-  if (!lasting) return { backend, verdict: undefined };
+  const isNew = request === 'auto' && backend !== remembered;
+  if (!isNew || !isLasting(backend, excluded, candidates)) return { backend, verdict: undefined };
   const { name, id: federationId } = federation;
   return { backend, verdict: { ...key, federation: name, federationId, atMs: Date.now(), report: backend } };
 }
@@ -184,20 +199,22 @@ async function choose(
 function runOnBackend<T>(job: JobId, work: (signal: AbortSignal) => Promise<T>): Promise<Reply<T>> {
   return runJob(job, (signal) => {
     const { backendName, loss } = whenPrepared();
-    const lost = loss.then(({ reason, transient }): never => {
-      const code = transient ? 'training.backend-lost' : 'training.backend-failed';
-      throw new MurmurationError(code, `The ${backendName} backend was lost.`, { received: reason });
-    });
     const failed = async (thrown: unknown): Promise<never> => {
       if (thrown instanceof MurmurationError) throw thrown;
       // Work on a lost device may fail a moment before the loss is told, and with words that tell nothing.
-      await Promise.race([lost, new Promise((resolve) => setTimeout(resolve, LOSS_TOLD_WITHIN_MS))]);
+      await new Promise((resolve) => setTimeout(resolve, LOSS_TOLD_WITHIN_MS));
       throw new MurmurationError('training.backend-failed', `The ${backendName} backend failed.`, {
         received: thrown instanceof Error ? thrown.message : String(thrown),
         cause: thrown,
       });
     };
-    return Promise.race([work(signal).catch(failed), lost]);
+    return loss.unlessLost(
+      () => work(signal).catch(failed),
+      ({ reason, transient }) => {
+        const code = transient ? 'training.backend-lost' : 'training.backend-failed';
+        return new MurmurationError(code, `The ${backendName} backend was lost.`, { received: reason });
+      },
+    );
   });
 }
 

@@ -128,7 +128,11 @@ export class FederationView extends LitElement {
             <button @click=${this.#openShare} data-testid="share">${icon('share')} Share</button>
           </div>
         </div>
-        <p class="row"><span class="tag">${dataWords(federation.data)}</span><span class="tag warn">No noise is added</span></p>
+        <p class="row"><span class="tag">${dataWords(federation.data)}</span>${
+          federation.privacy.record === undefined
+            ? html`<span class="tag warn">No noise is added</span>`
+            : html`<span class="tag">Each device adds noise</span>`
+        }</p>
         ${federation.description === '' ? nothing : html`<p class="lead">${federation.description}</p>`}
         ${from === 'device' ? html`<p class="note warn" role="status">The server did not answer: this is the federation as this device remembers it.</p>` : nothing}
       </header>

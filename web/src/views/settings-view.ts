@@ -3,8 +3,10 @@ import '../components/confirm-dialog.ts';
 import '../components/error-note.ts';
 import './settings-training.ts';
 import { type ErrorRecord, toErrorRecord } from '../../../shared/errors/index.ts';
+import type { LedgerEntry } from '../../../shared/ledger/index.ts';
 import { saveFile, setPageTitle, showToast } from '../app/events.ts';
 import { counted, formatBytes } from '../app/format.ts';
+import { releaseWords } from '../app/ledger-words.ts';
 import { Loader } from '../app/loader.ts';
 import type { Services, Settings, StorageUsage, Theme } from '../app/services.ts';
 import { icon } from '../components/icons.ts';
@@ -15,9 +17,11 @@ interface Device {
   readonly id: string;
   readonly storage: StorageUsage;
   readonly releases: number;
+  readonly recent: readonly LedgerEntry[];
 }
 
 const WORD = 'delete';
+const SHOWN_RELEASES = 10;
 
 /** How this device looks, works and remembers. */
 export class SettingsView extends LitElement {
@@ -35,12 +39,13 @@ export class SettingsView extends LitElement {
 
   readonly #device = new Loader<Device>(this, async () => {
     const { settings, ledger } = this.services;
-    const [id, storage, releases] = await Promise.all([
+    const [id, storage, releases, recent] = await Promise.all([
       settings.identityId(),
       settings.storage(),
       ledger.count(),
+      ledger.recent(SHOWN_RELEASES),
     ]);
-    return { id, storage, releases };
+    return { id, storage, releases, recent };
   });
 
   static override styles = [
@@ -55,6 +60,8 @@ export class SettingsView extends LitElement {
       .segments label:has(:focus-visible) { outline: 3px solid var(--accent); outline-offset: 1px; }
       .facts { display: grid; grid-template-columns: minmax(7rem, auto) minmax(0, 1fr); gap: var(--space-2) var(--space-4); }
       .facts dt { color: var(--ink-soft); }
+      .releases { padding: var(--space-2) 0 0; list-style: none; }
+      .releases li { overflow-wrap: anywhere; }
       .placeholder { height: 5rem; }
     `,
   ];
@@ -126,16 +133,24 @@ export class SettingsView extends LitElement {
       return html`<div class="skeleton placeholder" aria-hidden="true"></div><p class="visually-hidden" role="status">Loading…</p>`;
     if (state.status === 'failed')
       return html`<mm-error-note .error=${state.error} retry-label="Try again" @retry=${() => this.#device.reload()}></mm-error-note>`;
-    const { id, storage, releases } = state.value;
+    const { id, storage, releases, recent } = state.value;
     return html`
       <dl class="facts">
         <dt>Identity</dt><dd><code data-testid="identity">${id}</code><br /><span class="small soft">What other participants see. Its private key never leaves this device.</span></dd>
         <dt>Storage</dt><dd>${formatBytes(storage.usedBytes)}${storage.quotaBytes === undefined ? nothing : ` of ${formatBytes(storage.quotaBytes)}`}<br />
           <span class="small soft">${storage.persistent ? 'The browser keeps it until you delete it.' : 'The browser may clear it when space runs short.'}</span></dd>
         <dt>Ledger</dt><dd>${releases === 0 ? 'Nothing was released from this device.' : `${counted(releases, 'release')} recorded.`}<br />
-          <span class="small soft">Every update and figure computed from your data that left this device.</span></dd>
+          <span class="small soft">Every update and figure computed from your data that left this device.</span>${recent.length === 0 ? nothing : this.#releases(recent)}</dd>
       </dl>
       <div><button @click=${this.#exportLedger} data-testid="export-ledger">${icon('download')} Save the ledger</button></div>`;
+  }
+
+  #releases(recent: readonly LedgerEntry[]) {
+    return html`<details class="small"><summary>The last ${counted(recent.length, 'release')}</summary>
+      <ul class="stack-tight releases" role="list" data-testid="releases">${recent.map(
+        ({ run, round, atMs, event }) =>
+          html`<li><strong>Round ${round}</strong> of ${run}, ${new Date(atMs).toLocaleString()}<br />${releaseWords(event)}</li>`,
+      )}</ul></details>`;
   }
 
   async #change(settings: Partial<Settings>): Promise<void> {

@@ -23,71 +23,74 @@ export function fourBlocks(key: usize, counter: i32, nonce: i32, out: usize): vo
   let x10 = v128.load32_splat(key, 24);
   let x11 = v128.load32_splat(key, 28);
   let x12 = s12, x13 = s13, x14 = i32x4.splat(0), x15 = x14;
+  // Rotations by whole bytes are one instruction, with the order of the bytes at hand.
+  const order16 = i8x16(2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13);
+  const order8 = i8x16(3, 0, 1, 2, 7, 4, 5, 6, 11, 8, 9, 10, 15, 12, 13, 14);
   for (let pair = 0; pair < 6; pair++) {
     // Down the columns.
     x0 = i32x4.add(x0, x4);
-    x12 = xor16(x12, x0);
+    x12 = xor16(x12, x0, order16);
     x8 = i32x4.add(x8, x12);
     x4 = xor12(x4, x8);
     x0 = i32x4.add(x0, x4);
-    x12 = xor8(x12, x0);
+    x12 = xor8(x12, x0, order8);
     x8 = i32x4.add(x8, x12);
     x4 = xor7(x4, x8);
     x1 = i32x4.add(x1, x5);
-    x13 = xor16(x13, x1);
+    x13 = xor16(x13, x1, order16);
     x9 = i32x4.add(x9, x13);
     x5 = xor12(x5, x9);
     x1 = i32x4.add(x1, x5);
-    x13 = xor8(x13, x1);
+    x13 = xor8(x13, x1, order8);
     x9 = i32x4.add(x9, x13);
     x5 = xor7(x5, x9);
     x2 = i32x4.add(x2, x6);
-    x14 = xor16(x14, x2);
+    x14 = xor16(x14, x2, order16);
     x10 = i32x4.add(x10, x14);
     x6 = xor12(x6, x10);
     x2 = i32x4.add(x2, x6);
-    x14 = xor8(x14, x2);
+    x14 = xor8(x14, x2, order8);
     x10 = i32x4.add(x10, x14);
     x6 = xor7(x6, x10);
     x3 = i32x4.add(x3, x7);
-    x15 = xor16(x15, x3);
+    x15 = xor16(x15, x3, order16);
     x11 = i32x4.add(x11, x15);
     x7 = xor12(x7, x11);
     x3 = i32x4.add(x3, x7);
-    x15 = xor8(x15, x3);
+    x15 = xor8(x15, x3, order8);
     x11 = i32x4.add(x11, x15);
     x7 = xor7(x7, x11);
     // Along the diagonals.
     x0 = i32x4.add(x0, x5);
-    x15 = xor16(x15, x0);
+    x15 = xor16(x15, x0, order16);
     x10 = i32x4.add(x10, x15);
     x5 = xor12(x5, x10);
     x0 = i32x4.add(x0, x5);
-    x15 = xor8(x15, x0);
+    x15 = xor8(x15, x0, order8);
     x10 = i32x4.add(x10, x15);
     x5 = xor7(x5, x10);
     x1 = i32x4.add(x1, x6);
-    x12 = xor16(x12, x1);
+    x12 = xor16(x12, x1, order16);
     x11 = i32x4.add(x11, x12);
     x6 = xor12(x6, x11);
     x1 = i32x4.add(x1, x6);
-    x12 = xor8(x12, x1);
+    x12 = xor8(x12, x1, order8);
     x11 = i32x4.add(x11, x12);
     x6 = xor7(x6, x11);
     x2 = i32x4.add(x2, x7);
-    x13 = xor16(x13, x2);
+    x13 = xor16(x13, x2, order16);
     x8 = i32x4.add(x8, x13);
     x7 = xor12(x7, x8);
     x2 = i32x4.add(x2, x7);
-    x13 = xor8(x13, x2);
+    x13 = xor8(x13, x2, order8);
     x8 = i32x4.add(x8, x13);
     x7 = xor7(x7, x8);
     x3 = i32x4.add(x3, x4);
-    x14 = xor16(x14, x3);
+    x14 = xor16(x14, x3, order16);
     x9 = i32x4.add(x9, x14);
     x4 = xor12(x4, x9);
     x3 = i32x4.add(x3, x4);
-    x14 = xor8(x14, x3);
+    x14 = xor8(x14, x3, order8);
     x9 = i32x4.add(x9, x14);
     x4 = xor7(x4, x9);
   }
@@ -109,11 +112,11 @@ export function fourBlocks(key: usize, counter: i32, nonce: i32, out: usize): vo
   v128.store(out, x15, 240);
 }
 
-/** (x ⊕ y) <<< 16, and so on: rotations by whole bytes are one instruction. */
+/** (x ⊕ y) <<< 16, and so on. */
 @inline
-function xor16(x: v128, y: v128): v128 {
+function xor16(x: v128, y: v128, order: v128): v128 {
   const z = v128.xor(x, y);
-  return i8x16.shuffle(z, z, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13);
+  return i8x16.swizzle(z, order);
 }
 @inline
 function xor12(x: v128, y: v128): v128 {
@@ -121,9 +124,9 @@ function xor12(x: v128, y: v128): v128 {
   return v128.or(i32x4.shl(z, 12), i32x4.shr_u(z, 20));
 }
 @inline
-function xor8(x: v128, y: v128): v128 {
+function xor8(x: v128, y: v128, order: v128): v128 {
   const z = v128.xor(x, y);
-  return i8x16.shuffle(z, z, 3, 0, 1, 2, 7, 4, 5, 6, 11, 8, 9, 10, 15, 12, 13, 14);
+  return i8x16.swizzle(z, order);
 }
 @inline
 function xor7(x: v128, y: v128): v128 {

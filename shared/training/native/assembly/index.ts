@@ -6,7 +6,14 @@ export { clear, frameRows, packPanels, packTurnedPanels, tabulatePositions } fro
 export { addBias, reluGradient } from './elementwise';
 export { fourBlocks } from './chacha';
 export { addGaussian, gaussianStateBytes } from './gaussian';
+export { gelu, geluGradient } from './gelu';
 export { matMul, matMulScratchBytes } from './mat-mul';
+export {
+  normalizeChannels,
+  normalizeChannelsGradient,
+  normalizeRows,
+  normalizeRowsGradient,
+} from './normalize';
 export { columnSums, rowSquaredNorms, scaleRows, weightedSumOfRows } from './norms';
 export { adamStep, momentumStep, sgdStep } from './optimizer';
 export { softmaxCrossEntropy } from './softmax';

@@ -1,4 +1,5 @@
 import { MurmurationError } from '../../../../shared/errors/index.ts';
+import type { LedgerEntry } from '../../../../shared/ledger/index.ts';
 import { layoutOf, makeModel } from '../../../../shared/update/index.ts';
 import type { SessionSnapshot } from '../../session/snapshot.ts';
 import type { Verdict } from '../../trainer/verdict.ts';
@@ -93,6 +94,32 @@ function digitPictures(): DatasetSummary {
   });
   return { columns: [], images };
 }
+
+const RELEASES: readonly LedgerEntry[] = [
+  {
+    dataset: 'digits-0',
+    run: 'digits-1',
+    round: 12,
+    atMs: ADDED_MS,
+    event: {
+      mechanism: 'sampled-gaussian',
+      released: 'update',
+      weight: 600,
+      noiseMultiplier: 1.1,
+      clipNorm: 1,
+      sampling: 'poisson',
+      samplingRate: 0.05,
+      steps: 20,
+    },
+  },
+  {
+    dataset: 'digits-0',
+    run: 'digits-1',
+    round: 11,
+    atMs: ADDED_MS,
+    event: { mechanism: 'none', released: 'update', clipNorm: 20, weight: 600 },
+  },
+];
 
 const VERDICTS: readonly Verdict[] = [
   {
@@ -340,6 +367,10 @@ export function fakeServices(scenario: Scenario): Services {
       subscribe: () => () => undefined,
     },
     backends: { list: () => answer(empty ? [] : VERDICTS), measure: noop },
-    ledger: { count: () => answer(empty ? 0 : 214), export: async () => new Blob() },
+    ledger: {
+      count: () => answer(empty ? 0 : 214),
+      recent: () => answer(empty ? [] : RELEASES),
+      export: async () => new Blob(),
+    },
   };
 }
