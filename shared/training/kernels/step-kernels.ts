@@ -243,13 +243,16 @@ export function stepKernels(): KernelConfig[] {
       const kernels = nativeKernels(wasm);
       const bytes = kernels.gaussianStateBytes();
       const state = allocate(bytes, wasm);
-      wasm.wasm.HEAPU8.set(key, state);
-      Object.values(tensors).forEach((x, nonce) => {
-        kernels.addGaussian(at(x, wasm), sizeOf(x), standardDeviation, state, nonce);
-      });
-      // The key and what is left of its keystream would tell the noise.
-      wasm.wasm.HEAPU8.fill(0, state, state + bytes);
-      wasm.wasm._free(state);
+      try {
+        wasm.wasm.HEAPU8.set(key, state);
+        Object.values(tensors).forEach((x, nonce) => {
+          kernels.addGaussian(at(x, wasm), sizeOf(x), standardDeviation, state, nonce);
+        });
+      } finally {
+        // The key and what is left of its keystream would tell the noise.
+        wasm.wasm.HEAPU8.fill(0, state, state + bytes);
+        wasm.wasm._free(state);
+      }
       return [];
     }),
   ];

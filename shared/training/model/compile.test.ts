@@ -239,6 +239,17 @@ describe('compileModel', () => {
       'linear',
     ],
     [
+      'an activation before the softmax, of a layer used again',
+      [
+        { type: 'flatten' },
+        { type: 'dense', units: 10 },
+        { type: 'dense', units: 10, activation: 'relu', name: 'again' },
+        { type: 'shared', of: 'again' },
+      ],
+      'model.layers[3].activation',
+      'linear',
+    ],
+    [
       'too many parameters',
       [{ type: 'flatten' }, { type: 'dense', units: 65_536 }, dense10],
       'model.layers',

@@ -85,7 +85,7 @@ export function compileModel(
   const targets = targetsPerExample(data);
   const outputSize = outputSizeOf(model.loss, classes);
   const expected = targets === 1 ? [outputSize] : [targets, outputSize];
-  checkOutputs(root.outputShape, expected, target, model.layers);
+  checkOutputs(root.outputShape, expected, target, model.layers, table);
 
   const layout = layoutOf(table.parameters.map(({ name, shape }) => ({ name, shape })));
   check(layout.length <= MAX_PARAMETERS, 'model.invalid', 'The model is too large to train in a browser.', {
@@ -166,6 +166,7 @@ function checkOutputs(
   expected: readonly number[],
   target: 'class' | 'value',
   layers: readonly LayerSpec[],
+  table: ParameterTable,
 ): void {
   const path = `model.layers[${layers.length - 1}]`;
   const units = expected.at(-1)!;
@@ -182,7 +183,8 @@ function checkOutputs(
     received: `[${received.join(', ')}]`,
     remedy: `End the model with a dense layer of ${units} ${units === 1 ? 'unit' : 'units'}.`,
   });
-  const last = layers.at(-1)!;
+  const end = layers.at(-1)!;
+  const last = end.type === 'shared' ? table.named.get(end.of)!.spec : end;
   const activation = 'activation' in last ? last.activation : 'linear';
   check(
     target === 'value' || activation === 'linear',
