@@ -25,6 +25,7 @@ const options = readOptions({
   seed: { type: 'string', default: 'murmuration' },
   'learning-rate': { type: 'string' },
   'cosine-rounds': { type: 'string' },
+  'warm-up': { type: 'boolean' },
   'budget-minutes': { type: 'string' },
   state: { type: 'string' },
   restart: { type: 'boolean', default: false },
@@ -72,6 +73,7 @@ async function study(train: StudyImages, test: StudyImages): Promise<StudyState>
         seed,
         learningRate: row.learningRate,
         cosineRounds: row.cosineRounds ?? 0,
+        warmUp: row.warmUp ? 1 : 0,
         epochs: row.epochs,
         instructionSet: pool.instructionSet,
       },
@@ -185,6 +187,7 @@ function chosenRow(): StudyRow {
   return {
     ...found,
     learningRate: numberOption('learning-rate', options['learning-rate'], found.learningRate, 100),
+    ...(options['warm-up'] === undefined ? {} : { warmUp: options['warm-up'] }),
     ...(options['cosine-rounds'] === undefined
       ? {}
       : { cosineRounds: integerOption('cosine-rounds', options['cosine-rounds'], 1, 100_000) }),

@@ -14,6 +14,8 @@ export interface StudyRow {
   readonly learningRate: number;
   /** Rounds over which the learning rate falls to a tenth, along a cosine; constant when left out, as in the paper. */
   readonly cosineRounds?: number;
+  /** The first round trains at half the learning rate: initial weights do not bear more. */
+  readonly warmUp?: boolean;
   /** Test accuracy whose first crossing is counted. */
   readonly target: number;
   readonly paper: { readonly rounds: number; readonly where: string };
@@ -103,10 +105,12 @@ const CONVOLUTIONAL: FederationInput['model']['layers'] = [
 ];
 
 /** The learning rate of a row, in words. */
-export function rateOf({ learningRate, cosineRounds }: StudyRow): string {
-  return cosineRounds === undefined
-    ? `learning rate ${learningRate}`
-    : `learning rate from ${learningRate} to a tenth of it along a cosine over ${cosineRounds} rounds`;
+export function rateOf({ learningRate, cosineRounds, warmUp }: StudyRow): string {
+  const rate =
+    cosineRounds === undefined
+      ? `learning rate ${learningRate}`
+      : `learning rate from ${learningRate} to a tenth of it along a cosine over ${cosineRounds} rounds`;
+  return warmUp ? `${rate}, half of it in the first` : rate;
 }
 
 /** The row as a federation document. @param seed names the initial weights. */
@@ -125,9 +129,12 @@ export function studyFederation(row: StudyRow, seed: string): Federation {
     },
     training: {
       optimizer: { type: 'sgd', learningRate: row.learningRate },
-      ...(row.cosineRounds === undefined
-        ? {}
-        : { schedule: { decay: { type: 'cosine', rounds: row.cosineRounds, floor: 0.1 } } }),
+      schedule: {
+        warmupRounds: row.warmUp ? 1 : 0,
+        ...(row.cosineRounds === undefined
+          ? {}
+          : { decay: { type: 'cosine', rounds: row.cosineRounds, floor: 0.1 } }),
+      },
       batchSize: 10,
       epochs: row.epochs,
     },
