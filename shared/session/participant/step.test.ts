@@ -336,6 +336,21 @@ describe('in a round', () => {
     );
   });
 
+  test('P-13: an update whose ledger entry took until the next attempt is the one that leaves', () => {
+    const machine = phases.protecting!();
+    const again = machine.hear(SERVER, inviteOf({ attempt: attemptOf(1) }));
+    expect(effectsOf(again, 'train')).toHaveLength(1);
+    const late = machine.take(sealed);
+    expect(effectsOf(late, 'cancel-training')).toHaveLength(1);
+    const values = sent(late, 'slice').map(({ message }) => message.values);
+    expect(values).toEqual([bytesOf([1, 2]), bytesOf([3, 4]), bytesOf([5, 6])]);
+    // Another one of the same base changes nothing, in this attempt or the next.
+    const other = { ...sealed, update: { ...sealed.update, values: sealed.update.values.map((x) => x + 1) } };
+    expect(sent(machine.take(other), 'slice')).toEqual([]);
+    const third = machine.hear(SERVER, inviteOf({ attempt: attemptOf(2) }));
+    expect(sent(third, 'slice').map(({ message }) => message.values)).toEqual(values);
+  });
+
   test('P-14: training goes on over an abandonment, and over an invitation with the same base', () => {
     const machine = phases.training!();
     const abandon = { type: 'abandon', run: RUN, attempt, code: 'x', reason: 'y' } as const;
@@ -528,7 +543,7 @@ describe('in a round', () => {
   };
   const table: Record<string, Record<string, string>> = {
     fetching: { 'model-fetched': 'training', 'model-unavailable': 'watching', abandon: 'none' },
-    training: { trained: 'protecting', 'train-failed': 'watching' },
+    training: { trained: 'protecting', 'train-failed': 'watching', protected: 'exchanging' },
     protecting: { protected: 'exchanging', 'train-failed': 'watching', abandon: 'none' },
     exchanging: { abandon: 'none' },
     watching: { abandon: 'none' },

@@ -386,10 +386,14 @@ class Turn {
   }
 
   private onProtected({ baseHash, update }: EventOf<'protected'>): void {
-    const round = this.draft.attempt;
-    this.draft.cached = { baseHash, update };
-    if (round?.phase.name !== 'protecting' || round.base.hash !== baseHash) return;
-    this.exchange(update);
+    const { draft } = this;
+    // The first of a base stands: another one would be a second release of the same data.
+    if (draft.cached?.baseHash !== baseHash) draft.cached = { baseHash, update };
+    const round = draft.attempt;
+    if (round?.base.hash !== baseHash) return;
+    if (round.phase.name === 'training') this.effects.push({ type: 'cancel-training' });
+    else if (round.phase.name !== 'protecting') return;
+    this.exchange(draft.cached.update);
   }
 
   private exchange(update: MaskedUpdate): void {
