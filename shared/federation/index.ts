@@ -1,6 +1,5 @@
 export { canonicalJson } from './canonical-json.ts';
 export {
-  type Activation,
   type Column,
   type DataSchema,
   type Federation,
@@ -8,10 +7,8 @@ export {
   federationSchema,
   formatPath,
   type ImageSchema,
-  type LayerSpec,
   type ModelInput,
   type ModelSpec,
-  modelSchema,
   type OptimizerSpec,
   parseFederation,
   type RecordPrivacy,
@@ -20,6 +17,7 @@ export {
   type Target,
   type TokensSchema,
   type TrainingSpec,
-  trainingSchema,
 } from './document.ts';
+export { type Activation, type LayerSpec, modelSchema } from './model-schema.ts';
 export { sampleFederations } from './samples.ts';
+export { trainingSchema } from './training-schema.ts';

@@ -9,7 +9,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { federationSchema, modelSchema } from '../../federation/document.ts';
+import { federationSchema, modelSchema } from '../../federation/index.ts';
 import { useBackend } from '../testing.ts';
 import { conformanceFault, flatten, runProbe } from './conformance.ts';
 import { PROBE_EXPECTATIONS } from './probe-expectations.ts';
