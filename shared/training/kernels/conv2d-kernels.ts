@@ -14,7 +14,6 @@ import {
   nativeDepthwiseConv2dBackpropFilter,
   nativeDepthwisePerExampleFilterGradient,
 } from './depthwise-conv2d-backprop-filter.ts';
-import { nativeIm2Col } from './im2col.ts';
 import { nativeAvgPool, nativeAvgPoolGrad, nativeMaxPool, nativeMaxPoolGrad } from './pool.ts';
 import { nativeUnsortedSegmentSum } from './segment-sum.ts';
 
@@ -26,7 +25,6 @@ export function convolutionKernels(): KernelConfig[] {
     nativeConv2dBackpropInput(),
     nativeConv2dBackpropFilter(),
     nativeConv2dPerExampleFilterGradient(),
-    nativeIm2Col(),
     nativeDepthwiseConv2d(),
     nativeFusedDepthwiseConv2d(),
     nativeDepthwiseConv2dBackpropInput(),

@@ -100,11 +100,6 @@ export function sequenceShape(
   return [length, units];
 }
 
-/** Size along one axis of a window of `size` moved by `stride`, without padding. */
-export function validLength(length: number, size: number, stride: number): number {
-  return Math.floor((length - size) / stride) + 1;
-}
-
 export function sizeOf(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);
 }

@@ -80,19 +80,6 @@ export interface NativeKernels {
   ): void;
   /** Sets bytes to zero. */
   clear(to: number, bytes: number): void;
-  im2col(
-    x: number,
-    images: number,
-    frame: number,
-    pitch: number,
-    rows: number,
-    columns: number,
-    xRow: number,
-    xColumn: number,
-    filterRows: number,
-    run: number,
-    patches: number,
-  ): void;
 
   // Depthwise convolution: assembly/depthwise.ts.
   depthwise(

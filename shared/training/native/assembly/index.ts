@@ -19,5 +19,4 @@ export { adamStep, momentumStep, sgdStep } from './optimizer';
 export { softmaxCrossEntropy } from './softmax';
 export { depthwise, depthwiseFilterGradient, frameChannels, packDepthwise, padRows } from './depthwise';
 export { segmentSum } from './embedding';
-export { im2col } from './im2col';
 export { avgPoolGradient, maxPoolGradient, pool } from './pool';
