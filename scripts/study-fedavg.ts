@@ -26,6 +26,7 @@ const options = readOptions({
   'learning-rate': { type: 'string' },
   'cosine-rounds': { type: 'string' },
   'warm-up': { type: 'boolean' },
+  standardized: { type: 'boolean' },
   'budget-minutes': { type: 'string' },
   state: { type: 'string' },
   restart: { type: 'boolean', default: false },
@@ -44,7 +45,7 @@ const federation = { ...document, rounds: { ...document.rounds, maximum: limit ?
 const compiled = compileModel(federation);
 
 try {
-  const { train, test } = await loadMnist();
+  const { train, test } = await loadMnist(row.standardized);
   report(await study(train, test), test.count);
 } catch (thrown) {
   console.error(thrown instanceof MurmurationError ? `${thrown.code}: ${thrown.message}` : thrown);
@@ -74,6 +75,7 @@ async function study(train: StudyImages, test: StudyImages): Promise<StudyState>
         learningRate: row.learningRate,
         cosineRounds: row.cosineRounds ?? 0,
         warmUp: row.warmUp ? 1 : 0,
+        standardized: row.standardized ? 1 : 0,
         epochs: row.epochs,
         instructionSet: pool.instructionSet,
       },
@@ -188,6 +190,7 @@ function chosenRow(): StudyRow {
     ...found,
     learningRate: numberOption('learning-rate', options['learning-rate'], found.learningRate, 100),
     ...(options['warm-up'] === undefined ? {} : { warmUp: options['warm-up'] }),
+    ...(options.standardized === undefined ? {} : { standardized: options.standardized }),
     ...(options['cosine-rounds'] === undefined
       ? {}
       : { cosineRounds: integerOption('cosine-rounds', options['cosine-rounds'], 1, 100_000) }),

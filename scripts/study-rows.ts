@@ -16,6 +16,8 @@ export interface StudyRow {
   readonly cosineRounds?: number;
   /** The first round trains at half the learning rate: initial weights do not bear more. */
   readonly warmUp?: boolean;
+  /** Pixels are fed as (x − mean) / deviation of MNIST's training digits, instead of from 0 to 1. */
+  readonly standardized?: boolean;
   /** Test accuracy whose first crossing is counted. */
   readonly target: number;
   readonly paper: { readonly rounds: number; readonly where: string };
@@ -105,12 +107,16 @@ const CONVOLUTIONAL: FederationInput['model']['layers'] = [
 ];
 
 /** The learning rate of a row, in words. */
-export function rateOf({ learningRate, cosineRounds, warmUp }: StudyRow): string {
+export function rateOf({ learningRate, cosineRounds, warmUp, standardized }: StudyRow): string {
   const rate =
     cosineRounds === undefined
       ? `learning rate ${learningRate}`
       : `learning rate from ${learningRate} to a tenth of it along a cosine over ${cosineRounds} rounds`;
-  return warmUp ? `${rate}, half of it in the first` : rate;
+  return [
+    rate,
+    ...(warmUp ? ['half of it in the first'] : []),
+    ...(standardized ? ['standardized pixels'] : []),
+  ].join(', ');
 }
 
 /** The row as a federation document. @param seed names the initial weights. */
