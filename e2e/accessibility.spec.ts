@@ -39,6 +39,10 @@ for (const colorScheme of ['light', 'dark'] as const) {
     await page.goto(`${server.url}/f/digits`);
     await expect(page.getByTestId('join')).toBeVisible();
     await look('a federation');
+    await page.goto(`${server.url}/f/digits-secure`);
+    await expect(page.getByTestId('who-learns')).toBeVisible();
+    await expect(page.getByRole('img', { name: 'From the devices to the shared model' })).toBeVisible();
+    await look('a federation that aggregates securely');
 
     await page.goto(server.url);
     await expect(page.getByTestId('federation').first()).toBeVisible();
@@ -48,6 +52,11 @@ for (const colorScheme of ['light', 'dark'] as const) {
     await page.getByTestId('submit-document').click();
     await expect(page.getByTestId('error')).toHaveAttribute('data-code', 'federation.invalid');
     await look('a document with an error');
+    await page.getByTestId('document').fill(JSON.stringify(quickFederation('seen-securely')));
+    await page.getByTestId('submit-document').click();
+    await page.getByTestId('secure-toggle').check();
+    await expect(page.getByTestId('document')).toHaveValue(/"secureAggregation": "secagg"/);
+    await look('a document with secure aggregation');
 
     await page.goto(`${server.url}/data`);
     await expect(page.getByTestId('dataset-card').first()).toBeVisible();

@@ -65,6 +65,8 @@ test('the store on IndexedDB keeps the contract of a store', async () => {
           return storage.runStore(opened.at(-1));
         },
         readLedger: (dataset: string) => storage.readLedger(dataset, opened[0]),
+        readTranscript: (run: string, round: number) => storage.loadTranscript(run, round, opened[0]),
+        transcriptsKept: storage.TRANSCRIPTS_KEPT,
         close: async () => undefined,
       };
       try {

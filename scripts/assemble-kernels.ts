@@ -4,29 +4,45 @@ import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import asc from 'assemblyscript/asc';
 
+/** A folder whose assembly/index.ts becomes binary.generated.ts beside it. */
+interface Library {
+  readonly folder: string;
+  /** Instruction sets by the name of the binary for them. */
+  readonly binaries: Readonly<Record<string, readonly string[]>>;
+}
+
+const SIMD = ['simd', 'bulk-memory', 'sign-extension', 'nontrapping-f2i', 'mutable-globals'];
+const shared = resolve(import.meta.dirname, '../shared');
+const LIBRARIES: readonly Library[] = [
+  {
+    folder: join(shared, 'training/native'),
+    binaries: { simd: SIMD, relaxedSimd: [...SIMD, 'relaxed-simd'] },
+  },
+  { folder: join(shared, 'secagg/native'), binaries: { simd: SIMD } },
+];
+
 /**
- * Assembles the WebAssembly kernels of shared/training/native into a TypeScript module, once per instruction set:
- * a module travels into every bundle and into Node alike, where a file of its own would need another loader in each.
+ * Assembles the WebAssembly kernels of shared/ into TypeScript modules: a module travels into every bundle and into Node
+ * alike, where a file of its own would need another loader in each. Leaves alone what is newer than its sources.
  */
-const folder = resolve(import.meta.dirname, '../shared/training/native');
-const assembly = join(folder, 'assembly');
-const output = join(folder, 'binary.generated.ts');
-
-const COMMON = ['simd', 'bulk-memory', 'sign-extension', 'nontrapping-f2i', 'mutable-globals'];
-const INSTRUCTION_SETS = { simd: COMMON, relaxedSimd: [...COMMON, 'relaxed-simd'] } as const;
-
-/** Does nothing when the sources have not changed since the last time. */
 export async function assembleKernels(): Promise<void> {
-  const fingerprint = fingerprintOfSources();
+  for (const library of LIBRARIES) await assembleLibrary(library);
+}
+
+async function assembleLibrary({ folder, binaries }: Library): Promise<void> {
+  const assembly = join(folder, 'assembly');
+  const output = join(folder, 'binary.generated.ts');
+  const fingerprint = fingerprintOfSources(assembly);
   if (existsSync(output) && readFileSync(output, 'utf8').includes(fingerprint)) return;
   const lines = [`// Assembled from the sources in assembly/, of fingerprint ${fingerprint}.`];
-  for (const [name, features] of Object.entries(INSTRUCTION_SETS)) {
-    lines.push(`export const ${name} =\n  '${Buffer.from(await assemble(features)).toString('base64')}';`);
+  for (const [name, features] of Object.entries(binaries)) {
+    const binary = await assemble(assembly, features);
+    lines.push(`export const ${name} =\n  '${Buffer.from(binary).toString('base64')}';`);
   }
   writeFileSync(output, `${lines.join('\n')}\n`);
 }
 
-async function assemble(features: readonly string[]): Promise<Uint8Array> {
+async function assemble(assembly: string, features: readonly string[]): Promise<Uint8Array> {
   let binary: Uint8Array | undefined;
   const { error, stderr } = await asc.main(
     [
@@ -39,7 +55,7 @@ async function assemble(features: readonly string[]): Promise<Uint8Array> {
       'stub',
       '--noAssert',
       '--importMemory',
-      // The first bytes of the heap belong to tfjs's module: ours has no data of its own to lay there.
+      // The first bytes of a heap belong to whoever made it: no module has data of its own to lay there.
       '--memoryBase',
       '0',
       '--use',
@@ -59,14 +75,14 @@ async function assemble(features: readonly string[]): Promise<Uint8Array> {
   );
   if (error !== null || binary === undefined) {
     throw new Error(
-      `The kernels do not assemble: ${error?.message ?? 'nothing was written'}\n${stderr.toString()}`,
+      `The kernels in ${assembly} do not assemble: ${error?.message ?? 'nothing was written'}\n${stderr.toString()}`,
     );
   }
   return binary;
 }
 
 /** Of the sources and of this script: either may change what is assembled. */
-function fingerprintOfSources(): string {
+function fingerprintOfSources(assembly: string): string {
   const hash = createHash('sha256').update(readFileSync(import.meta.filename));
   for (const name of readdirSync(assembly).sort())
     hash.update(name).update(readFileSync(join(assembly, name)));

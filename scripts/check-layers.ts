@@ -17,6 +17,7 @@ const RANKS: Record<string, number> = {
   'shared/transport': 5,
   'shared/compress': 5,
   'shared/aggregate': 6,
+  'shared/secagg': 6,
   'shared/training': 6,
   'shared/session': 7,
   'shared/testing': 8,

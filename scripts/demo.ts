@@ -8,12 +8,20 @@ import { sampleFederations } from '../shared/federation/samples.ts';
 import { type SeededRandom, seededRandom } from '../shared/random/index.ts';
 import type { RoundRecord } from '../shared/wire/index.ts';
 import type { SessionSnapshot } from '../web/src/session/snapshot.ts';
+import {
+  type CheckedTranscript,
+  checkTranscripts,
+  collectTranscripts,
+  keepTranscripts,
+  nameOf,
+} from './demo-transcripts.ts';
 import { evaluateInNode } from './evaluate-in-node.ts';
 import { integerOption, readOptions, writeJson } from './options.ts';
 
 /**
  * `npm run demo -- --peers 4 --rounds 10`: the real server, real headless browsers, real digits, live figures.
- * With `--chaos`, tabs are closed and reopened at random and the server is killed twice.
+ * With `--chaos`, tabs are closed and reopened at random and the server is killed twice. With `--secure`, nobody sees a
+ * single update, and what all nodes wrote down of the last rounds is checked and replayed; `--transcripts DIR` keeps it.
  */
 const options = readOptions({
   peers: { type: 'string', default: '4' },
@@ -21,14 +29,20 @@ const options = readOptions({
   examples: { type: 'string', default: '1000' },
   path: { type: 'string', default: 'direct' },
   chaos: { type: 'boolean', default: false },
+  secure: { type: 'boolean', default: false },
+  transcripts: { type: 'string' },
   seed: { type: 'string' },
 });
-const peers = integerOption('peers', options.peers, 2, 16);
+/** Of a sum of two, each would know the other's part. */
+const fewest = options.secure ? 3 : 2;
+const peers = integerOption('peers', options.peers, fewest, 16);
 const rounds = integerOption('rounds', options.rounds, 1, 1000);
 const examples = integerOption('examples', options.examples, 10, 60_000);
 const path = options.path as 'direct' | 'relay' | 'server';
 if (!['direct', 'relay', 'server'].includes(path))
   fail(`--path: expected direct, relay or server, received "${path}".`);
+if (options.transcripts !== undefined && !options.secure)
+  fail('--transcripts: only secure rounds leave any.');
 const seed = options.seed ?? randomBytes(4).toString('hex');
 
 const digits = sampleFederations.find(({ id }) => id === 'digits')!;
@@ -38,6 +52,9 @@ const federation = parseFederation({
   name: 'Demo',
   rounds: { ...digits.rounds, maximum: rounds },
   paths: pathsOf(path),
+  ...(options.secure
+    ? { privacy: { secureAggregation: 'secagg' }, cohort: { ...digits.cohort, minParticipants: 3 } }
+    : {}),
 });
 
 /** What 1,000 examples for each of four peers must reach; see docs/benchmarks.md for what is reached. */
@@ -52,6 +69,7 @@ interface RoundRow {
   loss: number | null;
   readonly durationMs: number;
   readonly bytesPerPeer: number;
+  readonly secure: RoundRecord['secure'];
 }
 
 const events: { atMs: number; text: string }[] = [];
@@ -67,7 +85,7 @@ let chaos: Chaos | undefined;
 try {
   await post(`${server.url}/api/federations`, federation);
   note(
-    `server at ${server.url}, ${peers} peers with ${examples} digits each, ${rounds} rounds, path ${path}${options.chaos ? `, chaos seed ${seed}` : ''}`,
+    `server at ${server.url}, ${peers} peers with ${examples} digits each, ${rounds} rounds, path ${path}${options.secure ? ', secure aggregation' : ''}${options.chaos ? `, chaos seed ${seed}` : ''}`,
   );
   browser = await launchBrowser();
   const participants = await Promise.all(
@@ -91,7 +109,7 @@ async function watch(participants: readonly BrowserParticipant[]): Promise<Map<n
   const announced = new Set<string>();
   let sentBefore = 0;
   console.log(
-    `\n${['round', 'train', 'exchange', 'apply', 'accuracy', 'loss', 'kB/peer', 'survivors', 'pairs', 'coordinator', 'model'].map(pad).join('')}`,
+    `\n${['round', 'train', 'exchange', 'apply', 'accuracy', 'loss', 'kB/peer', 'survivors', 'pairs', 'coordinator', ...(options.secure ? ['confirmed'] : []), 'model'].map(pad).join('')}`,
   );
   for (;;) {
     if (Date.now() - startedMs > LIMIT_MS) fail(`The run did not end within ${LIMIT_MS / 1000} s.`);
@@ -109,6 +127,7 @@ async function watch(participants: readonly BrowserParticipant[]): Promise<Map<n
           loss: null,
           durationMs: record.trainMs + record.exchangeMs + record.applyMs,
           bytesPerPeer: Math.max(0, Math.round((sent - sentBefore) / peers)),
+          secure: record.secure,
         });
         sentBefore = sent;
       }
@@ -152,9 +171,15 @@ function printRow(record: RoundRecord, row: RoundRow, snapshots: readonly Sessio
     `${record.survivors.length}/${peers}`,
     describePaths(pathCounts(snapshots)),
     record.coordinator === 'server' ? 'server' : `peer ${record.coordinator.slice(0, 4)}`,
+    ...(options.secure ? [confirmedOf(record)] : []),
     record.hash.slice(0, 12),
   ];
   console.log(cells.map(pad).join(''));
+}
+
+/** How many survivors confirmed each other before masks came off, and how many had to. */
+function confirmedOf({ secure }: RoundRecord): string {
+  return secure === null ? 'NOT SECURE' : `${secure.confirmations}, t = ${secure.threshold}`;
 }
 
 /** Marks an accuracy that speaks of fewer than all test digits, since someone left before evaluating its part. */
@@ -185,12 +210,11 @@ async function report(
     `models: ${oneHash ? `one hash, ${final.hash}, at every peer and the server` : `DIFFERENT: ${JSON.stringify({ ...modelHashes, server: final.hash })}`}`,
   );
   console.log(`pairs: ${describePaths(paths)}`);
-  const kept = (await (await fetch(`${server.url}/api/runs/${run}/rounds?from=1`)).json()) as {
-    records?: RoundRecord[];
-    rounds?: RoundRecord[];
+  const { rounds: kept } = (await (await fetch(`${server.url}/api/runs/${run}/rounds?from=1`)).json()) as {
+    rounds: RoundRecord[];
   };
-  const known = (kept.records ?? kept.rounds ?? []).length;
-  console.log(`history on the server: ${known} of ${rounds} rounds`);
+  console.log(`history on the server: ${kept.length} of ${rounds} rounds`);
+  const checked = options.secure ? await reportTranscripts(participants, run!, kept) : undefined;
   writeJson(options.json, {
     accuracy: final.accuracy,
     loss: final.loss,
@@ -198,10 +222,11 @@ async function report(
     modelHashes,
     paths,
     events,
+    ...(checked === undefined ? {} : { transcripts: checked.lines }),
   });
   const faults = [
     ...(oneHash ? [] : ['the participants hold different models']),
-    ...(known >= rounds ? [] : ['the server lacks rounds']),
+    ...(kept.length >= rounds ? [] : ['the server lacks rounds']),
     ...(options.chaos || Math.max(paths.direct, paths.relay, paths.server) === (peers * (peers - 1)) / 2
       ? []
       : ['not all pairs took the same path']),
@@ -209,11 +234,38 @@ async function report(
     ...(final.accuracy >= ACCURACY_BOUND || peers * examples < 4000 || rounds < 10
       ? []
       : [`the accuracy is below ${ACCURACY_BOUND * 100} %`]),
+    ...(!options.secure || kept.every(({ secure }) => secure !== null) ? [] : ['a round was not secure']),
+    ...(checked?.faults ?? []),
   ];
   if (faults.length > 0) {
     console.error(`\n${faults.join('\n')}`);
     process.exitCode = options.check || !oneHash ? 1 : 0;
   }
+}
+
+/** Everything that the nodes wrote down of the last rounds, checked one by one and together. */
+async function reportTranscripts(
+  participants: readonly BrowserParticipant[],
+  run: string,
+  records: readonly RoundRecord[],
+): Promise<{ readonly lines: readonly CheckedTranscript[]; readonly faults: readonly string[] }> {
+  const { transcripts, missing } = await collectTranscripts(server.url, run, records, participants);
+  if (options.transcripts !== undefined) keepTranscripts(options.transcripts, transcripts);
+  const lines = await checkTranscripts(transcripts, records);
+  console.log(`\n${transcripts.length} transcripts of the last rounds`);
+  for (const { line } of lines) console.log(line);
+  const absent = [...new Set(missing.map(({ node }) => node))].map((node) => {
+    const of = missing.filter((one) => one.node === node).map(({ round }) => round);
+    return `${nameOf(node)} has no transcript of round ${of.join(', ')}`;
+  });
+  for (const line of absent) console.log(line);
+  const silent = transcripts.length === 0 ? ['there are no transcripts'] : [];
+  // Whoever was away for the end of a round, as chaos has it, wrote nothing down of it.
+  const lacking = options.chaos ? silent : absent;
+  const wrong = lines.flatMap(({ round, of, wrong }) =>
+    wrong.map((text) => `transcript of round ${round}, ${nameOf(of)}: ${text}`),
+  );
+  return { lines, faults: [...wrong, ...lacking] };
 }
 
 /** The server may have missed the end: it fetches history and model from the participants when it is back. */

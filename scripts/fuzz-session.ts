@@ -1,21 +1,24 @@
-import { fuzzSession } from '../shared/testing/session-fuzz.ts';
+import { fuzzSecureSession, fuzzSession } from '../shared/testing/session-fuzz.ts';
 import { integerOption, readOptions, writeJson } from './options.ts';
 
-/** `npm run fuzz:session -- --runs 2000` — or `--seed S` for one run again, with what happened in it. */
+/** `npm run fuzz:session -- --runs 2000`, with secure aggregation by `--secure` — or `--seed S` for one run again, with what happened in it. */
 const options = readOptions({
   runs: { type: 'string', default: '200' },
   seed: { type: 'string' },
   first: { type: 'string', default: '0' },
+  secure: { type: 'boolean', default: false },
 });
 const flush = () => new Promise<void>((resolve) => setImmediate(resolve));
 const runs = options.seed === undefined ? integerOption('runs', options.runs, 1, 1_000_000) : 1;
 const first = integerOption('first', options.first, 0, 1_000_000_000);
+const fuzz = options.secure ? fuzzSecureSession : fuzzSession;
+const prefix = options.secure ? 'secure' : 'fuzz';
 const startedMs = performance.now();
 const totals = { runs: 0, rounds: 0, abandoned: 0, forks: 0, faults: 0 };
 const failures: { seed: string; failure: string }[] = [];
 
 for (let i = 0; i < runs; i++) {
-  const outcome = await fuzzSession(options.seed ?? `fuzz-${first + i}`, flush);
+  const outcome = await fuzz(options.seed ?? `${prefix}-${first + i}`, flush);
   totals.runs++;
   totals.rounds += outcome.rounds;
   totals.abandoned += outcome.abandoned;
@@ -24,7 +27,7 @@ for (let i = 0; i < runs; i++) {
   if (outcome.failure !== undefined) {
     failures.push({ seed: outcome.seed, failure: outcome.failure });
     console.log(
-      `\n${outcome.seed}: ${outcome.failure}\n  again: npm run fuzz:session -- --seed ${outcome.seed}`,
+      `\n${outcome.seed}: ${outcome.failure}\n  again: npm run fuzz:session -- ${options.secure ? '--secure ' : ''}--seed ${outcome.seed}`,
     );
   }
   if (options.seed !== undefined) console.log(outcome.faults.join('\n'));

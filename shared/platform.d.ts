@@ -26,7 +26,7 @@ declare var TextDecoder: { new (label?: string, options?: { fatal?: boolean }): 
 
 interface MessagePort {
   onmessage: ((event: { data: unknown }) => void) | null;
-  postMessage(message: unknown): void;
+  postMessage(message: unknown, transfer?: ArrayBuffer[]): void;
   close(): void;
 }
 declare var MessageChannel: { new (): { readonly port1: MessagePort; readonly port2: MessagePort } };

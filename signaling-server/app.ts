@@ -2,6 +2,7 @@ import { Hono } from 'hono';
 import { COMPRESSIBLE_CONTENT_TYPE_REGEX, compress } from 'hono/compress';
 import type { Logger } from 'pino';
 import { MurmurationError } from '../shared/errors/index.ts';
+import type { Identity } from '../shared/identity/index.ts';
 import type { ServerConfig } from './config.ts';
 import { federationRoutes } from './http/federation-routes.ts';
 import { healthRoute } from './http/health-route.ts';
@@ -18,12 +19,13 @@ export interface AppContext {
   readonly config: Pick<ServerConfig, 'publicOrigin' | 'trustProxy' | 'writesPerMinute'>;
   readonly database: Pick<Database, 'kind' | 'ping'>;
   readonly repository: Repository;
+  readonly identity: Pick<Identity, 'publicKey'>;
   readonly log: Logger;
   readonly samples?: SampleData;
 }
 
 /** The HTTP API without the page, which is mounted last. Every refusal is problem details with our code. */
-export function createApp({ config, database, repository, log, samples }: AppContext): Hono {
+export function createApp({ config, database, repository, identity, log, samples }: AppContext): Hono {
   const app = new Hono();
   const limitWrites = rateLimit(config.writesPerMinute, config.trustProxy, Date.now);
 
@@ -52,7 +54,7 @@ export function createApp({ config, database, repository, log, samples }: AppCon
     if (!c.res.headers.has('cache-control')) c.res.headers.set('cache-control', 'no-store');
   });
 
-  app.route('/health', healthRoute(database));
+  app.route('/health', healthRoute(database, identity));
   app.route('/api/federations', federationRoutes(repository, limitWrites));
   app.route('/api/runs', runRoutes({ repository, log }));
   app.route('/api/sample', sampleRoutes(samples ?? sampleData()));

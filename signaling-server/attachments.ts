@@ -1,4 +1,6 @@
 import { hasCode } from '../shared/errors/index.ts';
+import { webCryptoRandom } from '../shared/random/index.ts';
+import { bestSuite } from '../shared/secagg/index.ts';
 import { attachCoordination, type Coordination } from './coordination/host.ts';
 import { iceServersFor } from './ice-servers.ts';
 import { attachNodeTransport } from './node-transport/index.ts';
@@ -8,7 +10,8 @@ import type { Attachment, ServerContext } from './server.ts';
 export async function attachFederations(
   context: ServerContext,
 ): Promise<Attachment & { readonly coordination: Coordination }> {
-  const { httpServer, repository, config, log } = context;
+  const { httpServer, repository, identity, config, log } = context;
+  const suite = await bestSuite(globalThis.crypto, webCryptoRandom(globalThis.crypto));
   const { hub, transports, close } = attachNodeTransport({
     httpServer,
     log,
@@ -23,7 +26,13 @@ export async function attachFederations(
     },
     iceServers: (participant) => iceServersFor(config.ice, participant, Date.now()),
   });
-  const coordination = attachCoordination({ hub, transports, repository, log });
+  const coordination = attachCoordination({
+    hub,
+    transports,
+    repository,
+    secure: { identity, suite },
+    log,
+  });
   return {
     coordination,
     async close() {

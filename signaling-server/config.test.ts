@@ -12,6 +12,7 @@ test('without any variable the server is local, embedded and asks nobody else', 
     webRoot: './dist/web',
     ice: { stunUrls: [], turnUrls: [], turnSecret: undefined, turnTtlSeconds: 3600 },
     writesPerMinute: 60,
+    transcriptsKept: 10,
     logLevel: 'info',
   });
 });
@@ -30,6 +31,7 @@ test('every variable is read; an empty one takes its default; others are no conc
     TURN_SECRET: 's',
     TURN_TTL_SECONDS: '600',
     WRITES_PER_MINUTE: '5',
+    TRANSCRIPTS_KEPT: '3',
     LOG_LEVEL: 'debug',
     HOME: '/root',
   });
@@ -48,6 +50,7 @@ test('every variable is read; an empty one takes its default; others are no conc
       turnTtlSeconds: 600,
     },
     writesPerMinute: 5,
+    transcriptsKept: 3,
     logLevel: 'debug',
   });
 });

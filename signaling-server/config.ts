@@ -25,6 +25,8 @@ export interface ServerConfig {
   readonly webRoot: string;
   readonly ice: IceConfig;
   readonly writesPerMinute: number;
+  /** Secure rounds of each run whose transcripts are kept. */
+  readonly transcriptsKept: number;
   readonly logLevel: (typeof LOG_LEVELS)[number];
 }
 
@@ -54,6 +56,7 @@ const environment = z.object({
   TURN_SECRET: text.optional(),
   TURN_TTL_SECONDS: integer(60, 7 * 24 * 3600).default(3600),
   WRITES_PER_MINUTE: integer(1, 1_000_000).default(60),
+  TRANSCRIPTS_KEPT: integer(1, 1_000_000).default(10),
   LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
 });
 
@@ -96,6 +99,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): S
       turnTtlSeconds: values.TURN_TTL_SECONDS,
     },
     writesPerMinute: values.WRITES_PER_MINUTE,
+    transcriptsKept: values.TRANSCRIPTS_KEPT,
     logLevel: values.LOG_LEVEL,
   };
 }

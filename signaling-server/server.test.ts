@@ -237,6 +237,7 @@ describe('a running server', () => {
         exchangeMs: 1,
         applyMs: 1,
         evaluation: { total: 10, correct: 9, lossSum: 5 },
+        secure: null,
       };
       await server.repository.saveRecord('history', record);
       expect(await (await get('/api/runs/history/rounds?from=4')).json()).toEqual({ rounds: [record] });
@@ -249,8 +250,24 @@ describe('a running server', () => {
       });
     });
 
+    test('the transcript of a secure round as it was stored', async () => {
+      const file = Uint8Array.of(0x81, 0, 255);
+      await server.repository.saveTranscript('secret', 3, file);
+      const path = '/api/runs/secret/rounds/3/transcript';
+      const response = await get(path);
+      expect(response.headers.get('content-type')).toBe('application/octet-stream');
+      expect(response.headers.get('content-length')).toBe('3');
+      expect(new Uint8Array(await response.arrayBuffer())).toEqual(file);
+      const etag = response.headers.get('etag')!;
+      expect((await get(path, { 'if-none-match': etag })).status).toBe(304);
+      await server.repository.saveTranscript('secret', 3, Uint8Array.of(1));
+      expect((await get(path, { 'if-none-match': etag })).status).toBe(200);
+    });
+
     test.each([
       ['/api/runs/nowhere', 404, 'http.not-found'],
+      ['/api/runs/secret/rounds/4/transcript', 404, 'http.not-found'],
+      ['/api/runs/secret/rounds/x/transcript', 400, 'http.bad-request'],
       ['/api/runs/a%20b', 400, 'http.bad-request'],
       ['/api/runs/nowhere/models/1', 404, 'model.unavailable'],
       ['/api/runs/nowhere/models/-1', 400, 'http.bad-request'],
@@ -387,6 +404,18 @@ describe('starting and stopping', () => {
     expect(events).toEqual(['attachment closed', 'answered', 'closed']);
     await expect(fetch(`${server.url}/health`)).rejects.toThrow();
     await expectFreeFolder();
+  });
+
+  test('signs with the same key after a restart', async () => {
+    const keys: string[] = [];
+    for (let starts = 0; starts < 2; starts++) {
+      const server = await start();
+      const health = (await (await fetch(`${server.url}/health`)).json()) as { identityKey: string };
+      keys.push(health.identityKey);
+      await server.close();
+    }
+    expect(keys[0]).toMatch(/^[A-Za-z0-9_-]{43}$/);
+    expect(keys[1]).toBe(keys[0]);
   });
 
   test('when a part fails to start, everything before it is closed again', async () => {

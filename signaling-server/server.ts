@@ -5,6 +5,8 @@ import { createAdaptorServer } from '@hono/node-server';
 import type { Hono } from 'hono';
 import type { Logger } from 'pino';
 import { MurmurationError } from '../shared/errors/index.ts';
+import type { Identity } from '../shared/identity/index.ts';
+import { webCryptoRandom } from '../shared/random/index.ts';
 import { createApp } from './app.ts';
 import type { ServerConfig } from './config.ts';
 import { mountPage } from './http/page-routes.ts';
@@ -20,6 +22,8 @@ export interface ServerContext {
   /** Not listening yet. For `upgrade` events. */
   readonly httpServer: Server;
   readonly repository: Repository;
+  /** What this server signs with. */
+  readonly identity: Identity;
   readonly config: ServerConfig;
   readonly log: Logger;
 }
@@ -66,16 +70,17 @@ export async function startServer(
   try {
     const database = await openDatabase({ dataDir: config.dataDir, databaseUrl: config.databaseUrl, log });
     closers.push(() => database.close());
-    const repository = repositoryOver(database, fileBlobStore(join(config.dataDir, 'blobs')));
+    const repository = repositoryOver(database, fileBlobStore(join(config.dataDir, 'blobs')), config);
     await seedSamples(repository, log);
+    const identity = await repository.serverIdentity(webCryptoRandom(globalThis.crypto));
 
-    const app = createApp({ config, database, repository, log });
+    const app = createApp({ config, database, repository, identity, log });
     const httpServer = createAdaptorServer({ fetch: app.fetch }) as Server;
     const stop = gracefulStop(httpServer, log);
     // Closed in reverse: first nothing new, then the attachments, then what is still at hand, last the database.
     closers.push(stop.finishRequests);
     for (const attach of overrides.attach ?? []) {
-      const attachment = await attach({ app, httpServer, repository, config, log });
+      const attachment = await attach({ app, httpServer, repository, identity, config, log });
       closers.push(() => attachment.close());
     }
     mountPage(app, resolve(config.webRoot));

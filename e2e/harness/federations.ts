@@ -38,3 +38,12 @@ export function largeFederation(id: string, changes: Partial<FederationInput> = 
     ...changes,
   });
 }
+
+/** The quick one with masks on every update. 32 bits is what weights up to 10,000 and the widest fixed point take. */
+export function secureFederation(id: string, changes: Partial<FederationInput> = {}): FederationInput {
+  return quickFederation(id, {
+    privacy: { secureAggregation: 'secagg' },
+    cohort: { minParticipants: 3 },
+    ...changes,
+  });
+}

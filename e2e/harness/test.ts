@@ -17,7 +17,7 @@ export const test = base.extend<Fixtures>({
   server: async ({ browserName: _ }, use, info) => {
     const server = await startServerProcess();
     await use(server);
-    if (failed(info)) await info.attach('server.log', { body: server.log.slice(-400).join('\n') });
+    await attachOnFailure(info, server, []);
     await server.stop();
   },
 
@@ -32,12 +32,21 @@ export const test = base.extend<Fixtures>({
       participants.push(participant);
       return participant;
     });
-    for (const [index, participant] of participants.entries()) {
-      if (failed(info)) await attachState(info, index, participant);
-      await participant.close();
-    }
+    await attachOnFailure(info, undefined, participants);
+    for (const participant of participants) await participant.close();
   },
 });
+
+/** For tests that share a server and its tabs: what they were doing when one failed. */
+export async function attachOnFailure(
+  info: TestInfo,
+  server: ServerProcess | undefined,
+  participants: readonly BrowserParticipant[],
+): Promise<void> {
+  if (!failed(info)) return;
+  if (server !== undefined) await info.attach('server.log', { body: server.log.slice(-400).join('\n') });
+  for (const [index, participant] of participants.entries()) await attachState(info, index, participant);
+}
 
 function failed({ status, expectedStatus }: TestInfo): boolean {
   return status !== expectedStatus;

@@ -1,6 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { type ClippedUpdate, staged } from '../update/index.ts';
-import { checkSlice, coordinateLimit, fixedPointOf, quantize, weightOf } from './fixed-point.ts';
+import {
+  checkSlice,
+  coordinateLimit,
+  fixedPointOf,
+  largestCoordinate,
+  quantize,
+  weightOf,
+} from './fixed-point.ts';
 
 function federation(
   groupSize: number,
@@ -28,6 +35,28 @@ describe('fractional bits', () => {
     [16, 2 ** 27 - 1, 1, 0],
   ])('R-11: %i participants, norm %d, weight up to %i: %i bits', (groupSize, clipNorm, maxExamples, bits) => {
     expect(fixedPointOf(federation(groupSize, clipNorm, maxExamples)).fractionalBits).toBe(bits);
+  });
+
+  test.each([
+    // 20 · 2^6 + ½ = 1,280.5 is below 2^11; with 2^7 it is 2,560.5.
+    [12, 20, 1, 6],
+    // 20 · 10,000 · 2^-7 + ½ = 1,563: a unit is worth 128 examples.
+    [12, 20, 10_000, -7],
+    // More than 32-bit sums have room for change nothing.
+    [32, 20, 10_000, 9],
+  ])(
+    'R-11: %i bits a coordinate, norm %d, weight up to %i: %i',
+    (quantizationBits, clipNorm, maxExamples, bits) => {
+      const { strategy, cohort } = federation(16, clipNorm, maxExamples);
+      const fixedPoint = fixedPointOf({ strategy: { ...strategy, quantizationBits }, cohort });
+      expect(fixedPoint.fractionalBits).toBe(bits);
+      expect(largestCoordinate(fixedPoint)).toBeLessThan(2 ** (quantizationBits - 1));
+    },
+  );
+
+  test('R-11: with groups, for all who can take part in a round: 64 need two bits more than 16', () => {
+    const { strategy, cohort } = federation(16, 20, 10_000);
+    expect(fixedPointOf({ strategy, cohort: { ...cohort, maxParticipants: 64 } }).fractionalBits).toBe(7);
   });
 
   test('R-11: what does not fit as whole numbers is refused, with its path', () => {

@@ -1,11 +1,11 @@
 import { check } from '../errors/index.ts';
-import type { Federation } from '../federation/index.ts';
+import { type Federation, mostParticipants } from '../federation/index.ts';
 import { type ClippedUpdate, type QuantizedUpdate, staged } from '../update/index.ts';
 
 /**
  * How floats become integers whose sums are exact: value = round(delta · weight · 2^fractionalBits).
- * `fractionalBits` is the largest that cannot overflow a signed 32-bit sum of a full group:
- * groupSize · (clipNorm · maxWeight · 2^f + 1/2) ≤ 2^31 − 1, since clipping bounds every |delta_i| by clipNorm.
+ * `fractionalBits` is the largest that cannot overflow a signed 32-bit sum of all who can take part in a round:
+ * maxParticipants · (clipNorm · maxWeight · 2^f + 1/2) ≤ 2^31 − 1, since clipping bounds every |delta_i| by clipNorm.
  */
 export interface FixedPoint {
   readonly fractionalBits: number;
@@ -15,24 +15,35 @@ export interface FixedPoint {
 
 const SUM_LIMIT = 2 ** 31 - 1;
 
+const MAX_FRACTIONAL_BITS = 24;
+/** With `quantizationBits` a unit may be worth more than 1: weights take up most of the bits. */
+const MIN_FRACTIONAL_BITS = -32;
+
 /** @throws `update.overflow` when not even whole numbers fit. SPEC R-11. */
 export function fixedPointOf(federation: Pick<Federation, 'strategy' | 'cohort'>): FixedPoint {
-  const { clipNorm, weighting, maxExamples } = federation.strategy;
-  const { groupSize } = federation.cohort;
+  const { clipNorm, weighting, maxExamples, quantizationBits } = federation.strategy;
+  const participants = mostParticipants(federation.cohort);
   const maxWeight = weighting === 'uniform' ? 1 : maxExamples;
-  let fractionalBits = -1;
-  while (
-    fractionalBits < 24 &&
-    groupSize * (clipNorm * maxWeight * 2 ** (fractionalBits + 1) + 0.5) <= SUM_LIMIT
-  )
-    fractionalBits++;
-  check(fractionalBits >= 0, 'update.overflow', 'Sums of updates would not fit 32 bits.', {
+  const fits = (bits: number): boolean => {
+    const largest = clipNorm * maxWeight * 2 ** bits + 0.5;
+    if (participants * largest > SUM_LIMIT) return false;
+    return quantizationBits === undefined || largest < 2 ** (quantizationBits - 1);
+  };
+  const least = quantizationBits === undefined ? 0 : MIN_FRACTIONAL_BITS;
+  let fractionalBits = MAX_FRACTIONAL_BITS;
+  while (fractionalBits >= least && !fits(fractionalBits)) fractionalBits--;
+  check(fractionalBits >= least, 'update.overflow', 'Sums of updates would not fit 32 bits.', {
     path: 'strategy',
-    expected: `groupSize · clipNorm · maxExamples below 2^31`,
-    received: `${groupSize} · ${clipNorm} · ${maxWeight}`,
+    expected: `maxParticipants · clipNorm · maxExamples below 2^31`,
+    received: `${participants} · ${clipNorm} · ${maxWeight}`,
     remedy: 'Lower strategy.clipNorm or strategy.maxExamples.',
   });
   return { fractionalBits, clipNorm, maxWeight };
+}
+
+/** Largest magnitude that any participant's coordinate can have: what the ring of a secure sum must have room for. */
+export function largestCoordinate(fixedPoint: FixedPoint): number {
+  return coordinateLimit(fixedPoint, fixedPoint.maxWeight);
 }
 
 /** This participant's share of the weighted mean. SPEC R-10. */

@@ -4,6 +4,7 @@ export {
   coordinateLimit,
   type FixedPoint,
   fixedPointOf,
+  largestCoordinate,
   quantize,
   weightOf,
 } from './fixed-point.ts';

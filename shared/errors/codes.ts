@@ -57,6 +57,17 @@ export type ErrorCode =
   | 'round.refused'
   | 'round.owner-lost'
   | 'round.superseded'
+  | 'round.unfair-draw'
+  // secure aggregation
+  | 'secagg.bad-signature'
+  | 'secagg.bad-key'
+  | 'secagg.bad-share'
+  | 'secagg.below-threshold'
+  | 'secagg.inconsistent'
+  | 'secagg.already-revealed'
+  | 'secagg.wrong-ring'
+  | 'secagg.check-failed'
+  | 'secagg.transcript-invalid'
   // storage
   | 'storage.full'
   | 'storage.locked'

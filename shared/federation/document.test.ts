@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { MurmurationError } from '../errors/index.ts';
-import { formatPath, parseFederation, sampleFederations } from './index.ts';
+import { formatPath, mostParticipants, parseFederation, sampleFederations } from './index.ts';
 
 const minimal = {
   format: 'murmuration/federation',
@@ -140,6 +140,48 @@ test.each([
 test('F-03: more than fit one group cannot be required', () => {
   expect(pathOf({ ...minimal, cohort: { minParticipants: 5, groupSize: 4 } })).toBe('cohort.minParticipants');
   expect(pathOf({ ...minimal, cohort: { minParticipants: 4, groupSize: 4 } })).toBeUndefined();
+});
+
+test('F-06: more than sixteen sum together at the server only', () => {
+  const cohort = (groupSize: number, paths: string[]) => ({
+    ...minimal,
+    cohort: { minParticipants: 2, groupSize },
+    paths,
+  });
+  expect(pathOf(cohort(16, ['direct']))).toBeUndefined();
+  expect(pathOf(cohort(17, ['direct', 'server']))).toBe('cohort.groupSize');
+  expect(pathOf(cohort(17, ['server']))).toBeUndefined();
+});
+
+test('F-07: of a sum of two, each knows the part of the other', () => {
+  const secure = (minParticipants: number) => ({
+    ...minimal,
+    privacy: { secureAggregation: 'secagg' },
+    cohort: { minParticipants },
+  });
+  expect(pathOf(secure(2))).toBe('cohort.minParticipants');
+  expect(pathOf(secure(3))).toBeUndefined();
+});
+
+test('F-08: several groups are at least one, and need the server to combine their sums', () => {
+  const cohort = (maxParticipants?: number, paths?: string[]) => ({
+    ...minimal,
+    cohort: {
+      minParticipants: 2,
+      groupSize: 4,
+      ...(maxParticipants === undefined ? {} : { maxParticipants }),
+    },
+    ...(paths === undefined ? {} : { paths }),
+  });
+  expect(pathOf(cohort(3))).toBe('cohort.maxParticipants');
+  expect(pathOf(cohort(4, ['direct']))).toBeUndefined();
+  expect(pathOf(cohort(5, ['direct']))).toBe('cohort.maxParticipants');
+  expect(pathOf(cohort(5, ['direct', 'server']))).toBeUndefined();
+  expect(pathOf(cohort(4096, ['server']))).toBeUndefined();
+  expect(pathOf(cohort(4097))).toBe('cohort.maxParticipants');
+  expect([undefined, 12].map((most) => mostParticipants(parseFederation(cohort(most)).cohort))).toEqual([
+    4, 12,
+  ]);
 });
 
 test('F-05: exact counts on local data are not released with record-level privacy', () => {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { check, MurmurationError } from '../errors/index.ts';
 import { positiveInt } from './fields.ts';
+import { MESH_GROUP, mostParticipants, SECURE_MINIMUM } from './group-limits.ts';
 import { modelSchema } from './model-schema.ts';
 import { trainingSchema } from './training-schema.ts';
 
@@ -87,6 +88,11 @@ const strategy = z.strictObject({
    * many fractional bits fit the 32-bit sums; see shared/compress/fixed-point.ts.
    */
   clipNorm: z.number().positive().max(1e6).default(20),
+  /**
+   * Bits of a signed coordinate before adding up; fewer make for a narrower ring and fewer bytes, and coarser steps.
+   * Left out, as many as sums of 32 bits have room for.
+   */
+  quantizationBits: z.int().min(4).max(32).optional(),
 });
 
 /**
@@ -111,15 +117,23 @@ const privacy = z.strictObject({
   trustModel: z.enum(['none', 'record']).default('none'),
   /** With `record`, how. */
   record: recordPrivacy.optional(),
-  /** `none`: owners of a slice see that slice of every update. */
-  secureAggregation: z.enum(['none']).default('none'),
+  /**
+   * `none`: owners of a slice see that slice of every update.
+   * `secagg`: they see sums only (Bonawitz et al. 2017, Bell et al. 2020); a round that cannot be made secure is refused.
+   */
+  secureAggregation: z.enum(['none', 'secagg']).default('none'),
 });
 
 const cohort = z.strictObject({
   /** Fewest participants that a round starts with, and that must survive it. */
-  minParticipants: positiveInt(1000).default(2),
-  /** Most participants that sum together. */
-  groupSize: z.int().min(2).max(16).default(16),
+  minParticipants: positiveInt(4096).default(2),
+  /** Most participants that sum together: at most 16 where they own slices, at most 4,096 where the server owns them. */
+  groupSize: z.int().min(2).max(4096).default(16),
+  /**
+   * Most participants of one round; left out, groupSize. More than groupSize are split at random into groups that sum
+   * for themselves, and the server combines their sums.
+   */
+  maxParticipants: z.int().min(2).max(4096).optional(),
 });
 
 const deadlines = z.strictObject({
@@ -217,6 +231,50 @@ export function parseFederation(input: unknown): Federation {
       path: 'cohort.minParticipants',
       expected: `at most cohort.groupSize, ${federation.cohort.groupSize}`,
       received: String(federation.cohort.minParticipants),
+    },
+  );
+  // SPEC F-06
+  check(
+    federation.cohort.groupSize <= MESH_GROUP || federation.paths.every((path) => path === 'server'),
+    'federation.invalid',
+    'So many participants can only sum together at the server.',
+    {
+      path: 'cohort.groupSize',
+      expected: `at most ${MESH_GROUP}, or paths: ["server"]`,
+      received: String(federation.cohort.groupSize),
+    },
+  );
+  // SPEC F-07
+  check(
+    federation.privacy.secureAggregation === 'none' || federation.cohort.minParticipants >= SECURE_MINIMUM,
+    'federation.invalid',
+    'Of a sum of two updates each participant could compute the other.',
+    {
+      path: 'cohort.minParticipants',
+      expected: `at least ${SECURE_MINIMUM} with secure aggregation`,
+      received: String(federation.cohort.minParticipants),
+    },
+  );
+  const most = mostParticipants(federation.cohort);
+  check(
+    most >= federation.cohort.groupSize,
+    'federation.invalid',
+    'A group is larger than the round that it is part of.',
+    {
+      path: 'cohort.maxParticipants',
+      expected: `at least cohort.groupSize, ${federation.cohort.groupSize}`,
+      received: String(most),
+    },
+  );
+  // SPEC F-08
+  check(
+    most === federation.cohort.groupSize || federation.paths.includes('server'),
+    'federation.invalid',
+    'Only the server can combine the sums of several groups.',
+    {
+      path: 'cohort.maxParticipants',
+      expected: `cohort.groupSize, ${federation.cohort.groupSize}, or paths that include "server"`,
+      received: String(most),
     },
   );
   const { shift, rotateDegrees, flipHorizontally } = federation.training.augmentation;

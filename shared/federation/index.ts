@@ -18,6 +18,7 @@ export {
   type TokensSchema,
   type TrainingSpec,
 } from './document.ts';
+export { MESH_GROUP, mostParticipants, SECURE_MINIMUM } from './group-limits.ts';
 export { type Activation, type LayerSpec, modelSchema } from './model-schema.ts';
 export { sampleFederations } from './samples.ts';
 export { trainingSchema } from './training-schema.ts';

@@ -54,5 +54,18 @@ const convolutional: FederationInput = {
   training: { optimizer: { type: 'sgd', learningRate: 0.1 }, batchSize: 20, epochs: 2 },
 };
 
+/** The perceptron again, where nobody sees single updates. Of a sum of two each would know the other's part. */
+const secure: FederationInput = {
+  ...perceptron,
+  id: 'digits-secure',
+  name: 'Handwritten digits, securely added up',
+  description:
+    'Recognizes handwritten digits with the small network. Updates are masked before they leave a device, and only their sum can be seen: at least three take part.',
+  privacy: { secureAggregation: 'secagg' },
+  cohort: { minParticipants: 3 },
+};
+
 /** What a new server offers before anyone has brought a federation of their own. */
-export const sampleFederations: readonly Federation[] = [perceptron, convolutional].map(parseFederation);
+export const sampleFederations: readonly Federation[] = [perceptron, convolutional, secure].map(
+  parseFederation,
+);

@@ -202,3 +202,8 @@ test.each<[string, RecordNoise | undefined]>([
     node.close();
   },
 );
+
+test('A-01: a node that cannot mask does not take part in a federation that asks for it', async () => {
+  const privacy = { trustModel: 'none', secureAggregation: 'secagg' } as const;
+  await expect(joined(undefined, { privacy })).rejects.toMatchObject({ code: 'privacy.policy-unmet' });
+});

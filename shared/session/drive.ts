@@ -1,18 +1,42 @@
-import { applyFedAvg } from '../aggregate/index.ts';
-import type { FixedPoint } from '../compress/index.ts';
-import { type ErrorRecord, toErrorRecord } from '../errors/index.ts';
-import type { Federation } from '../federation/index.ts';
+import { fedAvg, type RuleFor, type WeightedSlice } from '../aggregate/index.ts';
+import { type FixedPoint, largestCoordinate, weightOf } from '../compress/index.ts';
+import { check, type ErrorRecord, toErrorRecord } from '../errors/index.ts';
+import { type Federation, mostParticipants } from '../federation/index.ts';
 import type { NodeId, ParticipantId } from '../identity/index.ts';
 import { SERVER } from '../identity/index.ts';
 import type { CryptoRandom } from '../random/index.ts';
+import { ringOf } from '../secagg/index.ts';
 import type { Transport } from '../transport/port.ts';
-import { joinSlices, type Layout, type Model } from '../update/index.ts';
-import { decodeMessage, encodeMessage, type Message, type RoundRecord } from '../wire/index.ts';
-import { type CoordinatorContext, type CoordinatorState, initialCoordinator } from './coordinator/state.ts';
+import { joinSlices, type Layout, type Masking, type Model, sliceRange } from '../update/index.ts';
+import {
+  type AttemptId,
+  decodeMessage,
+  encodeMessage,
+  type Message,
+  type RoundRecord,
+} from '../wire/index.ts';
+import { addGroups, type CombinerContext, initialCombiner, stepCombiner } from './combiner.ts';
+import { groupSizesOf } from './coordinator/draw.ts';
+import {
+  type CoordinatorContext,
+  type CoordinatorState,
+  initialCoordinator,
+  type RoundState,
+} from './coordinator/state.ts';
 import { stepCoordinator } from './coordinator/step.ts';
-import type { Effect, EventContext, SessionEvent, TimerName } from './effects.ts';
+import { createDoorkeeper, type Doorkeeper } from './doorkeeper.ts';
+import {
+  attemptTag,
+  type Effect,
+  type EventContext,
+  type SessionEvent,
+  type SumSlice,
+  type TimerName,
+} from './effects.ts';
+import { hashOfSum } from './group-sum.ts';
 import { createLibrarian } from './librarian.ts';
-import { initialOwner, type OwnerState, stepOwner } from './owner.ts';
+import { initialOwner, type OwnerState, toInt32 } from './owner.ts';
+import { initialOwners, stepOwners } from './owner-groups.ts';
 import {
   initialParticipant,
   obeys,
@@ -23,6 +47,8 @@ import { stepParticipant } from './participant/step.ts';
 import { protectUpdate } from './pipeline.ts';
 import type { Clock, Store, Trainer, TrainProgress } from './ports.ts';
 import { createPostOffice } from './post-office.ts';
+import { createSecureHost, type SecureTools } from './secure-host.ts';
+import { createTranscriptRecorder, encodeTranscript, isCommittedRound } from './transcript/index.ts';
 
 /**
  * Runs the state machines of one node: queues events, performs effects through the ports, feeds outcomes back. The
@@ -37,6 +63,8 @@ export interface NodeOptions {
   readonly store: Store;
   readonly clock: Clock;
   readonly random: CryptoRandom;
+  /** Needed where the federation asks for secure aggregation. */
+  readonly secure?: SecureTools;
   /** Set on participants. */
   readonly participant?: {
     readonly trainer: Trainer;
@@ -67,12 +95,13 @@ export interface NodeObserver {
   readonly onProgress?: (progress: TrainProgress) => void;
   readonly onRecord?: (record: RoundRecord) => void;
   readonly onModel?: (model: Model) => void;
-  /** Every message handed to the transport or taken from it, for logs and tests. */
+  /** Every message handed to the transport or taken from it, and those to itself (both ways), for logs and tests. */
   readonly onMessage?: (direction: 'in' | 'out', peer: NodeId, message: Message) => void;
 }
 
 export interface NodeState {
   readonly participant: ParticipantState | undefined;
+  /** Of several groups, that of the first. */
   readonly owner: OwnerState;
   readonly coordinator: CoordinatorState | undefined;
 }
@@ -85,27 +114,64 @@ export interface SessionNode {
 }
 
 const ENTROPY_BYTES = 16;
+/** How long a stage of key exchange may take, while the device trains. */
+const SETUP_MS = 10_000;
 const COORDINATOR_TIMERS: readonly TimerName[] = [
   'settle',
+  'keys',
+  'shares',
+  'confirm',
   'train',
   'exchange',
   'apply',
   'evaluation',
   'retry',
 ];
-const ORDERS = new Set<Message['type']>(['welcome', 'invite', 'plan', 'commit', 'abandon', 'finish']);
+const ORDERS = new Set<Message['type']>([
+  'welcome',
+  'invite',
+  'plan',
+  'commit',
+  'abandon',
+  'finish',
+  'roster',
+  'inbox',
+  'confirmed',
+  'draw',
+  'total',
+]);
 
 export function createNode(options: NodeOptions): SessionNode {
   const { run, federation, layout, fixedPoint, transport, store, clock, observer = {} } = options;
   const self = transport.self;
+  const isSecure = federation.privacy.secureAggregation === 'secagg';
+  check(
+    !isSecure || options.secure !== undefined,
+    'privacy.policy-unmet',
+    'This node cannot aggregate securely.',
+    {
+      path: 'privacy.secureAggregation',
+      expected: 'a signing key and cryptography',
+      remedy: 'Open the page over HTTPS, or choose a federation without secure aggregation.',
+    },
+  );
+  const rule: RuleFor<Masking> = fedAvg;
+  const { groupSize } = federation.cohort;
+  const maxParticipants = mostParticipants(federation.cohort);
+  const isGrouped = maxParticipants > groupSize;
+  const ring = isSecure ? ringOf(largestCoordinate(fixedPoint), groupSize) : undefined;
   const participantContext: ParticipantContext | undefined = options.participant && {
     self: self as ParticipantId,
     incarnation: transport.incarnation,
     run,
     federationRevision: federation.revision,
     examples: options.participant.examples,
+    weight: weightOf(federation, options.participant.examples),
     vectorLength: layout.length,
+    ring,
+    groupSize,
     evaluates: federation.evaluation !== 'none',
+    groups: isGrouped ? { ...groupSizesOf({ groupSize, secure: isSecure }), maxParticipants } : undefined,
     electionMs: options.participant.electionMs,
   };
   const coordinatorContext: CoordinatorContext = {
@@ -113,7 +179,8 @@ export function createNode(options: NodeOptions): SessionNode {
     run,
     federationRevision: federation.revision,
     minParticipants: federation.cohort.minParticipants,
-    groupSize: federation.cohort.groupSize,
+    groupSize,
+    maxParticipants,
     maximumRounds: federation.rounds.maximum,
     targetAccuracy: federation.rounds.targetAccuracy,
     checkpointEvery: federation.rounds.checkpointEvery,
@@ -121,12 +188,25 @@ export function createNode(options: NodeOptions): SessionNode {
     mesh: federation.paths.some((path) => path !== 'server'),
     serverMayOwn: federation.paths.includes('server'),
     evaluates: federation.evaluation !== 'none',
+    secure: isSecure,
+    setupMs: Math.min(SETUP_MS, federation.deadlines.trainMs),
     settleMs: options.settleMs,
   };
-  const ownerContext = { self, run, vectorLength: layout.length, fixedPoint };
+  const ownerContext = {
+    self,
+    run,
+    vectorLength: layout.length,
+    fixedPoint,
+    federationRevision: federation.revision,
+    ring,
+  };
 
   let participant = options.participant && initialParticipant(options.participant.model);
-  let owner = initialOwner;
+  const combinerContext: CombinerContext | undefined =
+    self === SERVER && isGrouped ? { ...ownerContext, combine: addGroups } : undefined;
+
+  let owners = initialOwners;
+  let combiner = initialCombiner;
   let coordinator = options.coordinator && serverCoordinator(options.coordinator);
   let closed = false;
 
@@ -135,6 +215,21 @@ export function createNode(options: NodeOptions): SessionNode {
   const timers = new Map<TimerName, () => void>();
   let training: AbortController | undefined;
   const office = createPostOffice(transport, clock);
+  const secureHost =
+    options.secure === undefined ? undefined : createSecureHost(options.secure, options.random);
+  const recorder =
+    options.secure === undefined || ring === undefined || options.secure.transcripts === false
+      ? undefined
+      : createTranscriptRecorder({
+          self,
+          run,
+          federation,
+          layout,
+          ...options.secure,
+          findModel: (hash) => librarian.find(hash),
+        });
+  /** One for each group of a round: it keeps what it found good of one attempt. */
+  const doorkeepers = new Map<number, Doorkeeper>();
   const librarian = createLibrarian({
     run,
     layout,
@@ -160,17 +255,24 @@ export function createNode(options: NodeOptions): SessionNode {
   }
 
   function dispatch(event: SessionEvent): void {
-    if (event.type === 'message' && ORDERS.has(event.message.type) && !isObeyed(event.from, event.message))
-      return;
+    if (event.type === 'message') {
+      if (ORDERS.has(event.message.type) && !isObeyed(event.from, event.message)) return;
+      record('in', event.from, event.message);
+    }
     const effects: Effect[] = [];
     if (participant !== undefined && participantContext !== undefined) {
       const step = stepParticipant(participant, event, participantContext);
       participant = step.state;
       effects.push(...step.effects);
     }
-    const owned = stepOwner(owner, event, ownerContext);
-    owner = owned.state;
+    const owned = stepOwners(owners, event, ownerContext);
+    owners = owned.state;
     effects.push(...owned.effects);
+    if (combinerContext !== undefined) {
+      const step = stepCombiner(combiner, event, combinerContext);
+      combiner = step.state;
+      effects.push(...step.effects);
+    }
     if (coordinator !== undefined) {
       const step = stepCoordinator(coordinator, event, coordinatorContext);
       coordinator = step.state;
@@ -219,8 +321,19 @@ export function createNode(options: NodeOptions): SessionNode {
         return;
       case 'protect':
         return void protect(effect);
+      case 'secure':
+        return void secure(effect);
+      case 'unmask':
+        return void unmask(effect);
       case 'apply':
-        return apply(effect);
+        return void apply(effect);
+      case 'sum-up':
+        return void sumUp(effect);
+      case 'apply-total':
+        return applyTotal(effect);
+      case 'collected':
+      case 'combine':
+        return enqueue(effect);
       case 'evaluate':
         return void evaluate(effect);
       case 'save-model':
@@ -260,11 +373,14 @@ export function createNode(options: NodeOptions): SessionNode {
   function send({ to, message, tag, receipt }: Extract<Effect, { type: 'send' }>): void {
     const attempt = 'attempt' in message ? message.attempt : undefined;
     if (to === self) {
-      enqueue({ type: 'message', from: self, message });
+      observer.onMessage?.('out', self, message);
+      observer.onMessage?.('in', self, message);
+      void admit(self, message);
       if (receipt !== undefined) enqueue({ type: 'delivered', attempt, receipt });
       return;
     }
     observer.onMessage?.('out', to, message);
+    record('out', to, message);
     void office.post(to, encodeMessage(message), tag).then((outcome) => {
       if (receipt === undefined || outcome === 'cancelled') return;
       enqueue({ type: outcome, attempt, receipt });
@@ -277,7 +393,9 @@ export function createNode(options: NodeOptions): SessionNode {
     const controller = new AbortController();
     training = controller;
     try {
-      const seed = `${run}/${base.hash}/${self}`;
+      // In a secure round a second training from the same base must not give the same integers again: sums over two
+      // sets of survivors would differ by one of them.
+      const seed = `${run}/${base.hash}/${self}${isSecure ? `/${attemptTag(attempt)}` : ''}`;
       const job = {
         base,
         seed,
@@ -294,7 +412,7 @@ export function createNode(options: NodeOptions): SessionNode {
 
   async function protect({ attempt, baseHash, update }: Extract<Effect, { type: 'protect' }>): Promise<void> {
     try {
-      const { update: masked, report, release } = protectUpdate(update, federation, fixedPoint);
+      const { update: noised, report, release } = protectUpdate(update, federation, fixedPoint);
       const entry = {
         dataset: options.participant!.dataset,
         run,
@@ -308,24 +426,84 @@ export function createNode(options: NodeOptions): SessionNode {
           'info',
           `The update was clipped from norm ${report.norm.toPrecision(3)} to ${fixedPoint.clipNorm}.`,
         );
-      enqueue({ type: 'protected', attempt, baseHash, update: masked });
+      enqueue({ type: 'protected', attempt, baseHash, update: noised });
     } catch (thrown) {
       enqueue({ type: 'train-failed', attempt: currentAttempt() ?? attempt, error: toErrorRecord(thrown) });
     }
   }
 
-  function apply({ attempt, tally, base, slices }: Extract<Effect, { type: 'apply' }>): void {
+  async function secure(effect: Extract<Effect, { type: 'secure' }>): Promise<void> {
+    const outcome = await secureHost!.take(effect);
+    if (outcome !== undefined) enqueue(outcome);
+  }
+
+  async function unmask(effect: Extract<Effect, { type: 'unmask' }>): Promise<void> {
+    enqueue(await secureHost!.unmask(effect));
+  }
+
+  async function apply(effect: Extract<Effect, { type: 'apply' }>): Promise<void> {
+    const { attempt, tally, base, slices } = effect;
+    const disputed = isSecure ? await checkedSums(effect) : undefined;
+    if (disputed !== undefined) return enqueue(disputed);
+    applySum(attempt, tally, base, () => joinSums(slices));
+  }
+
+  async function sumUp(effect: Extract<Effect, { type: 'sum-up' }>): Promise<void> {
+    const { attempt, tally, slices } = effect;
+    const disputed = isSecure ? await checkedSums(effect) : undefined;
+    enqueue(disputed ?? { type: 'summed', attempt, tally, hash: hashOfSum(joinSums(slices)) });
+  }
+
+  function applyTotal({
+    attempt,
+    tally,
+    base,
+    weight,
+    values,
+  }: Extract<Effect, { type: 'apply-total' }>): void {
+    applySum(attempt, tally, base, () => ({ values: toInt32(values, layout.length), weight }));
+  }
+
+  /** @returns what is wrong with the sums of slices of a secure round. */
+  async function checkedSums({
+    attempt,
+    slices,
+    survivors,
+  }: Extract<Effect, { type: 'apply' | 'sum-up' }>): Promise<EventBody | undefined> {
+    let disputed: readonly number[] = [];
     try {
-      const values = joinSlices(
-        layout.length,
-        slices.map((slice) => slice.values),
+      disputed = await secureHost!.findWrongSums(attempt, slices, survivors);
+      check(
+        disputed.length === 0,
+        'secagg.check-failed',
+        'The sum of a slice is not what was sent to its owner.',
+        { path: `slice ${disputed.join(', ')}`, remedy: 'Another owner is asked.' },
       );
-      const sum = { values, weight: slices[0]!.weight };
-      const model = applyFedAvg(base, sum, layout, fixedPoint, federation.strategy.serverLearningRate);
+      return undefined;
+    } catch (thrown) {
+      return { type: 'apply-failed', attempt, error: toErrorRecord(thrown), disputed };
+    }
+  }
+
+  /** Without check words. */
+  function joinSums(slices: readonly SumSlice[]): WeightedSlice {
+    const values = joinSlices(
+      layout.length,
+      slices.map((slice, index) => {
+        const { start, end } = sliceRange(layout.length, slices.length, index);
+        return slice.values.subarray(0, end - start);
+      }),
+    );
+    return { values, weight: slices[0]!.weight };
+  }
+
+  function applySum(attempt: AttemptId, tally: number, base: Model, sumOf: () => WeightedSlice): void {
+    try {
+      const model = rule.apply(base, sumOf(), layout, fixedPoint, federation.strategy.serverLearningRate);
       librarian.remember(model);
       enqueue({ type: 'applied', attempt, tally, model });
     } catch (thrown) {
-      enqueue({ type: 'apply-failed', attempt, error: toErrorRecord(thrown) });
+      enqueue({ type: 'apply-failed', attempt, error: toErrorRecord(thrown), disputed: [] });
     }
   }
 
@@ -348,7 +526,7 @@ export function createNode(options: NodeOptions): SessionNode {
     model: ref,
     holders,
   }: Extract<Effect, { type: 'fetch-model' }>): Promise<void> {
-    const model = await librarian.fetch(ref, holders);
+    const model = await librarian.fetch(ref, nearestFirst(holders));
     if (closed) return;
     if (model === undefined) return enqueue({ type: 'model-unavailable', model: ref });
     if (participant === undefined) {
@@ -366,9 +544,28 @@ export function createNode(options: NodeOptions): SessionNode {
     enqueue({ type: 'model-fetched', model });
   }
 
-  function saveRecord(record: RoundRecord): void {
-    observer.onRecord?.(record);
-    guard('The record of a round could not be stored.', store.saveRecord(run, record));
+  /** Whoever can be reached; then the server, which fetches every new model itself; then those who may yet come. */
+  function nearestFirst(holders: readonly NodeId[]): NodeId[] {
+    const peers = transport.peers();
+    const fallback: NodeId[] = peers.has(SERVER) ? [SERVER] : [];
+    const reachable = holders.filter((id) => peers.has(id));
+    return [...new Set([...reachable, ...fallback, ...holders])];
+  }
+
+  function saveRecord(entry: RoundRecord): void {
+    observer.onRecord?.(entry);
+    guard('The record of a round could not be stored.', store.saveRecord(run, entry));
+  }
+
+  /** Committed rounds are kept whole; what becomes of an abandoned one is in the notices. */
+  function record(direction: 'in' | 'out', peer: NodeId, message: Message): void {
+    const ended = recorder?.hear(direction, peer, message, clock.nowMs());
+    if (ended === undefined) return;
+    const kept = ended.then(async (transcript) => {
+      if (!isCommittedRound(transcript)) return;
+      await store.saveTranscript(run, transcript.header.attempt.round, encodeTranscript(transcript));
+    });
+    guard('The transcript of a round could not be kept.', kept);
   }
 
   function guard(text: string, work: Promise<void>): void {
@@ -399,12 +596,46 @@ export function createNode(options: NodeOptions): SessionNode {
     }
     if (message.run !== run) return;
     observer.onMessage?.('in', from, message);
-    enqueue({ type: 'message', from, message });
+    void admit(from, message);
     void librarian
       .receive(from, message)
       .catch((thrown: unknown) =>
         notice('error', 'A request for a model could not be answered.', toErrorRecord(thrown)),
       );
+  }
+
+  /** A coordinator hears what is signed only once the signature was found good; whoever forged it is left out. */
+  async function admit(from: NodeId, message: Message): Promise<void> {
+    const rounds = coordinator?.status.name === 'round' ? coordinator.status.rounds : [];
+    const round = rounds.find(({ plan }) => plan.cohort.some((id) => id === from));
+    const verdict = round === undefined ? undefined : doorkeeperOf(round)?.inspect(from, message, round);
+    if (verdict === undefined) return enqueue({ type: 'message', from, message });
+    const error = await verdict;
+    if (error === undefined) return enqueue({ type: 'message', from, message });
+    notice('warning', `Refused a ${message.type} message from ${from}.`, error);
+    if (from === SERVER) return;
+    const { attempt } = round!;
+    const reject = { type: 'reject', run, attempt, participant: from, code: error.code } as const;
+    enqueue({ type: 'message', from: self, message: reject });
+  }
+
+  function doorkeeperOf({ group }: RoundState): Doorkeeper | undefined {
+    if (ring === undefined || options.secure === undefined) return undefined;
+    const known =
+      doorkeepers.get(group) ??
+      createDoorkeeper(
+        ({ attempt, base, plan }) => ({
+          context: { run, attempt, federationRevision: federation.revision, baseHash: base.hash },
+          cohort: plan.cohort,
+          ring,
+          vectorLength: layout.length,
+          sliceCount: plan.owners.length,
+        }),
+        fixedPoint.maxWeight,
+        options.secure.suite,
+      );
+    doorkeepers.set(group, known);
+    return known;
   }
 
   const lifetime = new AbortController();
@@ -425,7 +656,7 @@ export function createNode(options: NodeOptions): SessionNode {
 
   const node: SessionNode = {
     get state() {
-      return { participant, owner, coordinator };
+      return { participant, owner: owners.get(0) ?? initialOwner, coordinator };
     },
     command(command) {
       if (command === 'start')
@@ -441,6 +672,7 @@ export function createNode(options: NodeOptions): SessionNode {
       lifetime.abort();
       office.close();
       librarian.close();
+      secureHost?.close();
     },
   };
   const own = options.participant?.model ?? options.coordinator?.model;

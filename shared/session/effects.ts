@@ -1,8 +1,17 @@
 import type { WeightedSlice } from '../aggregate/index.ts';
 import type { ErrorRecord } from '../errors/index.ts';
-import type { NodeId } from '../identity/index.ts';
-import type { LocalUpdate, MaskedUpdate, Model } from '../update/index.ts';
-import type { AttemptId, Message, ModelRef, RoundRecord } from '../wire/index.ts';
+import type { NodeId, ParticipantId } from '../identity/index.ts';
+import type {
+  Confirmation,
+  Inbox,
+  KeyAdvert,
+  RevealedShare,
+  SecureParameters,
+  ShareBundle,
+  UnmaskJob,
+} from '../secagg/index.ts';
+import type { LocalUpdate, MaskedUpdate, Model, NoisedUpdate } from '../update/index.ts';
+import type { AttemptId, Message, MessageOf, ModelRef, RoundRecord } from '../wire/index.ts';
 import type { EvaluationCounts, TrainResult } from './ports.ts';
 
 /**
@@ -32,7 +41,7 @@ export type Effect =
   | { readonly type: 'cancel-timer'; readonly name: TimerName }
   | { readonly type: 'train'; readonly attempt: AttemptId; readonly base: Model }
   | { readonly type: 'cancel-training' }
-  /** Clip, quantize, noise, mask; the release is in the ledger before the event comes back. */
+  /** Clip, quantize, noise; the release is in the ledger before the event comes back. */
   | {
       readonly type: 'protect';
       readonly attempt: AttemptId;
@@ -44,7 +53,40 @@ export type Effect =
       readonly attempt: AttemptId;
       readonly tally: number;
       readonly base: Model;
-      readonly slices: readonly WeightedSlice[];
+      /** In a secure round each is followed by its check words, and checked first. */
+      readonly slices: readonly SumSlice[];
+      readonly survivors: readonly ParticipantId[];
+    }
+  /** In a round of several groups: checks the sums of one's own group, and comes back as `summed` or `apply-failed`. */
+  | {
+      readonly type: 'sum-up';
+      readonly attempt: AttemptId;
+      readonly tally: number;
+      readonly slices: readonly SumSlice[];
+      readonly survivors: readonly ParticipantId[];
+    }
+  /** Applies the sum of all groups; comes back as `applied` or `apply-failed`. */
+  | {
+      readonly type: 'apply-total';
+      readonly attempt: AttemptId;
+      readonly tally: number;
+      readonly base: Model;
+      readonly weight: number;
+      readonly values: Uint8Array<ArrayBuffer>;
+    }
+  /** The server has put together a group's sum, or found that it cannot be one; comes back as an event. */
+  | CollectedSum
+  /** The sums of these groups are to be combined; comes back as an event. */
+  | CombineOrder
+  /** One step of this participant's part in secure aggregation; comes back as `secured` or `secure-failed`. */
+  | { readonly type: 'secure'; readonly attempt: AttemptId; readonly step: SecureStep }
+  /** Reconstructs what masked this slice's sum and takes it off; comes back as `unmasked` or `unmask-failed`. */
+  | {
+      readonly type: 'unmask';
+      readonly attempt: AttemptId;
+      readonly tally: number;
+      readonly group: number;
+      readonly job: UnmaskJob;
     }
   | {
       readonly type: 'evaluate';
@@ -70,18 +112,79 @@ export type Effect =
       readonly error?: ErrorRecord;
     };
 
+export interface CollectedSum {
+  readonly type: 'collected';
+  readonly attempt: AttemptId;
+  readonly group: number;
+  readonly tally: number;
+  readonly hash: string | undefined;
+  readonly error: ErrorRecord | undefined;
+}
+
+export interface CombineOrder {
+  readonly type: 'combine';
+  readonly attempt: AttemptId;
+  readonly groups: readonly { readonly group: number; readonly tally: number }[];
+}
+
+/** What `shared/secagg/member.ts` does for a participant, step by step. Secrets stay there. */
+export type SecureStep =
+  | { readonly name: 'advertise'; readonly parameters: SecureParameters; readonly weight: number }
+  | { readonly name: 'share'; readonly adverts: readonly KeyAdvert[] }
+  | { readonly name: 'open'; readonly inbox: Inbox }
+  | { readonly name: 'mask'; readonly update: NoisedUpdate }
+  | { readonly name: 'confirm'; readonly survivors: readonly ParticipantId[] }
+  | { readonly name: 'reveal'; readonly confirmations: readonly Confirmation[] }
+  /** The attempt is over: its secrets are wiped. */
+  | { readonly name: 'forget' };
+
+export type SecureResult =
+  | { readonly name: 'advertise'; readonly advert: KeyAdvert }
+  | { readonly name: 'share'; readonly bundle: ShareBundle }
+  | { readonly name: 'open' }
+  | { readonly name: 'mask'; readonly update: MaskedUpdate; readonly digests: Uint8Array<ArrayBuffer> }
+  | {
+      readonly name: 'confirm';
+      readonly digest: Uint8Array<ArrayBuffer>;
+      readonly confirmation: Confirmation;
+    }
+  | {
+      readonly name: 'reveal';
+      readonly digest: Uint8Array<ArrayBuffer>;
+      readonly shares: readonly RevealedShare[];
+    };
+
+/** A slice of a sum as its owner published it. */
+export interface SumSlice extends WeightedSlice {
+  readonly owner: NodeId;
+  readonly proof: SumProof | null;
+}
+
+/** An owner's word for what went into a sum. */
+export type SumProof = NonNullable<MessageOf<'sum'>['proof']>;
+
 export type Receipt =
   | { readonly kind: 'slice'; readonly slice: number; readonly owner: NodeId }
   | { readonly kind: 'join' };
 
+/** Timers that each group of a round has for itself; the first group's go by the bare name. */
+export type RoundTimerName = 'keys' | 'shares' | 'confirm' | 'train' | 'exchange' | 'apply';
+export type GroupTimerName = `${RoundTimerName}/${number}`;
+
 export type TimerName =
   // coordinator
   | 'settle'
+  | 'keys'
+  | 'shares'
+  | 'confirm'
   | 'train'
   | 'exchange'
   | 'apply'
   | 'evaluation'
   | 'retry'
+  | 'draw'
+  | 'total'
+  | GroupTimerName
   // participant
   | 'join'
   | 'election'
@@ -107,10 +210,50 @@ export type SessionEvent = (
       readonly type: 'protected';
       readonly attempt: AttemptId;
       readonly baseHash: string;
-      readonly update: MaskedUpdate;
+      readonly update: NoisedUpdate;
     }
+  | { readonly type: 'secured'; readonly attempt: AttemptId; readonly result: SecureResult }
+  | {
+      readonly type: 'secure-failed';
+      readonly attempt: AttemptId;
+      readonly step: SecureStep['name'];
+      readonly error: ErrorRecord;
+    }
+  | {
+      readonly type: 'unmasked';
+      readonly attempt: AttemptId;
+      readonly tally: number;
+      readonly group: number;
+      readonly slice: number;
+      readonly values: Uint8Array<ArrayBuffer>;
+      readonly proof: SumProof;
+    }
+  | {
+      readonly type: 'unmask-failed';
+      readonly attempt: AttemptId;
+      readonly tally: number;
+      readonly group: number;
+      readonly slice: number;
+      readonly error: ErrorRecord;
+      /** Who is to blame, where that is known. */
+      readonly offender: ParticipantId | undefined;
+    }
+  | {
+      readonly type: 'summed';
+      readonly attempt: AttemptId;
+      readonly tally: number;
+      readonly hash: string;
+    }
+  | CollectedSum
+  | CombineOrder
   | { readonly type: 'applied'; readonly attempt: AttemptId; readonly tally: number; readonly model: Model }
-  | { readonly type: 'apply-failed'; readonly attempt: AttemptId; readonly error: ErrorRecord }
+  | {
+      readonly type: 'apply-failed';
+      readonly attempt: AttemptId;
+      readonly error: ErrorRecord;
+      /** Slices whose sums did not pass the check. */
+      readonly disputed: readonly number[];
+    }
   | {
       readonly type: 'evaluated';
       readonly round: number;

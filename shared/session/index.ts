@@ -18,3 +18,4 @@ export type {
   TrainProgress,
   TrainResult,
 } from './ports.ts';
+export type { SecureTools } from './secure-host.ts';

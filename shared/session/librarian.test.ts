@@ -119,6 +119,7 @@ test('M-05: records from a round on, in order; those that come are handed on', a
     exchangeMs: 0,
     applyMs: 0,
     evaluation: null,
+    secure: null,
   });
   for (const round of [3, 1, 2]) await store.saveRecord(RUN, record(round));
   await librarian.receive(BOB, { type: 'historyRequest', run: RUN, fromRound: 2 });

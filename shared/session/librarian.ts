@@ -13,6 +13,8 @@ export interface Librarian {
   receive(from: NodeId, message: Message): Promise<void>;
   /** Tries holder after holder. @returns undefined when none delivers. */
   fetch(model: ModelRef, holders: readonly NodeId[]): Promise<Model | undefined>;
+  /** What this node has, remembered or stored. */
+  find(hash: string): Promise<Model | undefined>;
   /** Makes a model available before it is stored. */
   remember(model: Model): void;
   close(): void;
@@ -83,7 +85,8 @@ export function createLibrarian(context: LibrarianContext): Librarian {
   }
 
   async function serveModel(to: NodeId, hash: string): Promise<void> {
-    const model = await find(hash);
+    // What is on its way here is worth the wait: the asker has no nearer holder, or would have asked it first.
+    const model = (await find(hash)) ?? (await fetching.get(hash));
     const ref = { version: model?.version ?? 0, hash };
     send(to, { type: 'model', run, model: ref, weights: model === undefined ? null : modelBytes(model) });
   }
@@ -103,6 +106,7 @@ export function createLibrarian(context: LibrarianContext): Librarian {
 
   return {
     remember,
+    find,
     async receive(from, message) {
       if (message.type === 'modelRequest') await serveModel(from, message.hash);
       else if (message.type === 'model') takeModel(from, message);

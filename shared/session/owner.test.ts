@@ -28,7 +28,14 @@ const fixedPoint: FixedPoint = { fractionalBits: 0, clipNorm: 10, maxWeight: 100
 
 /** Bob owns slice 1, of two coordinates. */
 function owner(): Owner {
-  return machineOf(stepOwner, initialOwner, { self: BOB, run: RUN, vectorLength: 6, fixedPoint });
+  return machineOf(stepOwner, initialOwner, {
+    self: BOB,
+    run: RUN,
+    vectorLength: 6,
+    fixedPoint,
+    federationRevision: 1,
+    ring: undefined,
+  });
 }
 function announced(change: Partial<Plan> = {}): Owner {
   const machine = owner();
@@ -207,4 +214,20 @@ describe('refusals', () => {
     machine.hear(SERVER, inviteOf({ attempt: attemptOf(3) }));
     expect(machine.hear(ALICE, slice())).toEqual([]);
   });
+});
+
+test('R-21: no masked slice is kept for an attempt that was not announced', () => {
+  const machine = machineOf(stepOwner, initialOwner, {
+    self: BOB,
+    run: RUN,
+    vectorLength: 6,
+    fixedPoint,
+    federationRevision: 1,
+    ring: { bits: 32 },
+  });
+  for (const [later, of] of [0, 1, 2].entries()) {
+    const effects = machine.hear(DAVE, slice([1, 2], { attempt: attemptOf(later), slice: of }));
+    expect(effectsOf(effects, 'notice').map(({ error }) => error?.code)).toEqual(['wire.out-of-phase']);
+  }
+  expect(machine.state.held.size).toBe(0);
 });

@@ -1,7 +1,8 @@
-import { sumSlices, type WeightedSlice } from '../aggregate/index.ts';
+import { sumSlices } from '../aggregate/index.ts';
 import { checkSlice, type FixedPoint } from '../compress/index.ts';
 import { check, toErrorRecord } from '../errors/index.ts';
-import type { NodeId, ParticipantId } from '../identity/index.ts';
+import { type NodeId, type ParticipantId, SERVER } from '../identity/index.ts';
+import { CHECK_WORDS, type Ring, type SecureParameters, sliceLengths } from '../secagg/index.ts';
 import { sliceRange } from '../update/index.ts';
 import type { AttemptId, MessageOf, Plan } from '../wire/index.ts';
 import {
@@ -12,6 +13,14 @@ import {
   type SessionEvent,
   type Step,
 } from './effects.ts';
+import {
+  type HeldSlice,
+  NOTHING_YET,
+  parametersOf,
+  type SecureAssignment,
+  sameBytes,
+  unmaskEffects,
+} from './owner-secure.ts';
 
 /**
  * The owner: holds the slices it was given, and once the survivors are fixed, adds theirs up and sends the sum to
@@ -22,12 +31,18 @@ export interface OwnerContext {
   readonly run: string;
   readonly vectorLength: number;
   readonly fixedPoint: FixedPoint;
+  readonly federationRevision: number;
+  /** Set where the federation asks for secure aggregation. */
+  readonly ring: Ring | undefined;
 }
 
 interface Assignment {
   readonly attempt: AttemptId;
   readonly coordinator: NodeId;
   readonly plan: Plan;
+  /** What a secure round is bound to; unknown while its plan has overtaken its invitation. */
+  readonly parameters: SecureParameters | undefined;
+  readonly secure: SecureAssignment;
 }
 
 export interface OwnerState {
@@ -40,7 +55,7 @@ export interface OwnerState {
 
 interface HeldAttempt {
   readonly attempt: AttemptId;
-  readonly slices: ReadonlyMap<number, ReadonlyMap<NodeId, WeightedSlice>>;
+  readonly slices: ReadonlyMap<number, ReadonlyMap<NodeId, HeldSlice>>;
 }
 
 /** Attempts not yet announced whose slices are kept: bounds what a stranger can make an owner hold. */
@@ -49,6 +64,8 @@ const MAX_EARLY_ATTEMPTS = 2;
 export const initialOwner: OwnerState = { current: undefined, held: new Map(), sent: new Set() };
 
 export function stepOwner(state: OwnerState, event: SessionEvent, context: OwnerContext): Step<OwnerState> {
+  if (event.type === 'unmasked') return onUnmasked(state, event, context);
+  if (event.type === 'unmask-failed') return onUnmaskFailed(state, event, context);
   if (event.type !== 'message') return { state, effects: [] };
   switch (event.message.type) {
     case 'invite':
@@ -56,6 +73,11 @@ export function stepOwner(state: OwnerState, event: SessionEvent, context: Owner
       return onPlan(state, event.from, event.message, context);
     case 'abandon':
       return onAbandon(state, event.message.attempt);
+    case 'roster':
+    case 'inbox':
+      return onSetup(state, event.message, context);
+    case 'reveal':
+      return onReveal(state, event.from, event.message, context);
     case 'slice':
       return onSlice(state, event as EventOf<'message'> & { message: MessageOf<'slice'> }, context);
     default:
@@ -70,40 +92,65 @@ function onPlan(
   context: OwnerContext,
 ): Step<OwnerState> {
   const { attempt, plan } = message;
-  const order = state.current === undefined ? 1 : compareAttempts(attempt, state.current.attempt);
-  if (order < 0 || (order === 0 && plan.revision <= state.current!.plan.revision))
-    return { state, effects: [] };
+  const { current } = state;
+  const order = current === undefined ? 1 : compareAttempts(attempt, current.attempt);
+  if (order < 0) return { state, effects: [] };
+  const known = order === 0 ? current!.parameters : undefined;
+  const parameters = known ?? (message.type === 'invite' ? parametersOf(message, context) : undefined);
+  if (order === 0 && plan.revision <= current!.plan.revision) {
+    if (parameters === known) return { state, effects: [] };
+    return sendSums({ ...state, current: { ...current!, parameters } }, context);
+  }
   const effects: Effect[] = [];
-  if (order > 0 && state.current !== undefined)
-    effects.push({ type: 'cancel-sends', tag: sumTag(state.current.attempt) });
+  if (order > 0 && current !== undefined) effects.push({ type: 'cancel-sends', tag: sumTag(current) });
   const held = new Map([...state.held].filter(([, entry]) => compareAttempts(entry.attempt, attempt) >= 0));
   const early = order > 0 ? held.get(attemptTag(attempt)) : undefined;
-  const misfits = early === undefined ? [] : sendersOfMisfits(early, plan, context);
+  const assigned = {
+    attempt,
+    coordinator: from,
+    plan,
+    parameters,
+    secure: order === 0 ? current!.secure : NOTHING_YET,
+  };
+  const misfits = early === undefined ? [] : sendersOfMisfits(early, assigned, context);
   if (early !== undefined && misfits.length > 0)
     held.set(attemptTag(attempt), withoutSenders(early, misfits));
-  const next: OwnerState = {
-    current: { attempt, coordinator: from, plan },
-    held,
-    sent: order > 0 ? new Set() : state.sent,
-  };
+  const next: OwnerState = { current: assigned, held, sent: order > 0 ? new Set() : state.sent };
   for (const sender of misfits) effects.push(...refusal(next, sender, attempt, MISFIT, context));
   const step = sendSums(next, context);
   return { state: step.state, effects: [...effects, ...step.effects] };
 }
 
+const UNANNOUNCED = {
+  code: 'wire.out-of-phase',
+  message: 'A slice came for a round that was not announced.',
+} as const;
 const MISFIT = {
   code: 'update.wrong-length',
   message: 'A slice does not fit the plan of this round.',
 } as const;
 
 /** Who sent, before the plan came, a slice that the plan does not cut. SPEC R-29. */
-function sendersOfMisfits(entry: HeldAttempt, plan: Plan, { vectorLength }: OwnerContext): NodeId[] {
-  const { length } = plan.owners;
-  const misfits = [...entry.slices].flatMap(([slice, parts]) => {
-    const range = slice < length ? sliceRange(vectorLength, length, slice) : { start: 0, end: -1 };
-    return [...parts].filter(([, { values }]) => values.length !== range.end - range.start);
-  });
+function sendersOfMisfits(entry: HeldAttempt, assigned: Assignment, context: OwnerContext): NodeId[] {
+  const { length } = assigned.plan.owners;
+  const misfits = [...entry.slices].flatMap(([slice, parts]) =>
+    [...parts].filter(([, { bytes }]) => slice >= length || !fits(bytes, slice, assigned, context)),
+  );
   return [...new Set(misfits.map(([sender]) => sender))];
+}
+
+/** Whether bytes are as many as slice `slice` of this plan takes, check words included. */
+function fits(
+  { byteLength }: Uint8Array,
+  slice: number,
+  { plan, parameters }: Assignment,
+  { vectorLength, ring }: OwnerContext,
+): boolean {
+  if (parameters !== undefined) return byteLength === sliceLengths(parameters).wireBytes(slice);
+  // Before the invitation is here; the sum is not formed without it, and names whoever does not fit.
+  if (ring !== undefined) return byteLength <= 4 * (vectorLength + CHECK_WORDS);
+  const { start, end } = sliceRange(vectorLength, plan.owners.length, slice);
+  return byteLength === (end - start) * 4;
 }
 
 function withoutSenders({ attempt, slices }: HeldAttempt, senders: readonly NodeId[]): HeldAttempt {
@@ -118,7 +165,7 @@ function onAbandon(state: OwnerState, attempt: AttemptId): Step<OwnerState> {
     return { state, effects: [] };
   return {
     state: { ...state, current: undefined, held: without(state.held, attemptTag(attempt)), sent: new Set() },
-    effects: [{ type: 'cancel-sends', tag: sumTag(attempt) }],
+    effects: [{ type: 'cancel-sends', tag: sumTag(state.current) }],
   };
 }
 
@@ -143,23 +190,19 @@ function onSlice(
     });
   }
   if (order === 0 && count !== current!.plan.owners.length) return refuse(MISFIT);
+  // Keys and shares need every owner, so that no honest masked slice comes before its invitation.
+  if (context.ring !== undefined && (order > 0 || slice >= count)) return refuse(UNANNOUNCED);
 
   const known = state.held.get(attemptTag(attempt));
   if (known === undefined && order > 0) {
     const early = [...state.held.values()].filter(
       (entry) => current === undefined || compareAttempts(entry.attempt, current.attempt) > 0,
     );
-    if (early.length >= MAX_EARLY_ATTEMPTS)
-      return refuse({
-        code: 'wire.out-of-phase',
-        message: 'A slice came for a round that was not announced.',
-      });
+    if (early.length >= MAX_EARLY_ATTEMPTS) return refuse(UNANNOUNCED);
   }
-  let received: WeightedSlice;
+  const received = { bytes: message.values.slice(), weight: message.weight };
   try {
-    const { start, end } = sliceRange(context.vectorLength, count, slice);
-    received = { values: toInt32(message.values, end - start), weight: message.weight };
-    checkSlice(received.values, received.weight, context.fixedPoint);
+    checkReceived(received, message, current, order, context);
   } catch (thrown) {
     return refuse(thrown);
   }
@@ -177,8 +220,37 @@ function onSlice(
   return sendSums({ ...state, held }, context);
 }
 
+/**
+ * Size and, where the values can be seen, bounds. What came before its plan can only be checked for size with it.
+ * @throws `update.wrong-length`, `update.overflow`, `secagg.wrong-ring`.
+ */
+function checkReceived(
+  { bytes, weight }: HeldSlice,
+  { slice, count }: MessageOf<'slice'>,
+  current: Assignment | undefined,
+  order: number,
+  context: OwnerContext,
+): void {
+  const { vectorLength, fixedPoint, ring } = context;
+  if (ring === undefined) {
+    const { start, end } = sliceRange(vectorLength, count, slice);
+    return checkSlice(toInt32(bytes, end - start), weight, fixedPoint);
+  }
+  // Bounds cannot be checked on what is masked; the sum cannot overflow a ring that has room for every honest one.
+  check(
+    order !== 0 || fits(bytes, slice, current!, context),
+    'secagg.wrong-ring',
+    'A masked slice has the wrong size.',
+    {
+      expected: `slice ${slice} of the announced ring and length, with its check words`,
+      received: `${bytes.byteLength} bytes`,
+    },
+  );
+}
+
 /** Sends every sum that can be formed now and has not been: the survivors are fixed and all of theirs is here. */
-function sendSums(state: OwnerState, { self, run }: OwnerContext): Step<OwnerState> {
+function sendSums(state: OwnerState, context: OwnerContext): Step<OwnerState> {
+  const { self, run } = context;
   const current = state.current;
   const survivors = current?.plan.survivors;
   if (current === undefined || survivors == null) return { state, effects: [] };
@@ -192,19 +264,101 @@ function sendSums(state: OwnerState, { self, run }: OwnerContext): Step<OwnerSta
     const parts = held?.slices.get(slice);
     const wanted = survivors.map((id) => parts?.get(id));
     if (!wanted.every((part) => part !== undefined)) return;
-    sent.add(key);
-    const { values, weight } = sumSlices(wanted);
-    const bytes = new Uint8Array(values.buffer);
-    for (const to of plan.cohort) {
-      effects.push({
-        type: 'send',
-        to,
-        tag: sumTag(attempt),
-        message: { type: 'sum', run, attempt, tally: plan.tally, slice, weight, values: bytes },
-      });
+    if (context.ring !== undefined) {
+      const unmask = unmaskEffects(
+        attempt,
+        plan.tally,
+        current.parameters,
+        current.secure,
+        slice,
+        survivors,
+        wanted,
+        plan.group?.index,
+      );
+      if (unmask.length > 0) sent.add(key);
+      effects.push(...unmask);
+      return;
     }
+    sent.add(key);
+    const { values, weight } = sumSlices(
+      wanted.map(({ bytes, weight }) => ({ values: toInt32(bytes, bytes.byteLength / 4), weight })),
+    );
+    const sum = { slice, weight, values: new Uint8Array(values.buffer), proof: null };
+    effects.push(...publish(current, { type: 'sum', run, attempt, tally: plan.tally, ...sum }));
   });
   return { state: { ...state, sent }, effects };
+}
+
+// ---- secure aggregation: docs/decisions/0017 ------------------------------------------------------------------
+
+function onSetup(
+  state: OwnerState,
+  message: MessageOf<'roster'> | MessageOf<'inbox'>,
+  context: OwnerContext,
+): Step<OwnerState> {
+  const { current } = state;
+  if (current === undefined || compareAttempts(message.attempt, current.attempt) !== 0)
+    return { state, effects: [] };
+  const known =
+    message.type === 'roster'
+      ? { adverts: message.adverts }
+      : { dealers: message.dealers, shares: message.shares };
+  return sendSums({ ...state, current: { ...current, secure: { ...current.secure, ...known } } }, context);
+}
+
+function onReveal(
+  state: OwnerState,
+  from: NodeId,
+  message: MessageOf<'reveal'>,
+  context: OwnerContext,
+): Step<OwnerState> {
+  const { current } = state;
+  const holder = from as ParticipantId;
+  if (current === undefined || compareAttempts(message.attempt, current.attempt) !== 0)
+    return { state, effects: [] };
+  if (!current.plan.cohort.includes(holder) || current.secure.reveals.has(holder))
+    return { state, effects: [] };
+  const reveals = new Map(current.secure.reveals).set(holder, message);
+  return sendSums({ ...state, current: { ...current, secure: { ...current.secure, reveals } } }, context);
+}
+
+function onUnmasked(
+  state: OwnerState,
+  { attempt, tally, slice, values, proof }: EventOf<'unmasked'>,
+  { run }: OwnerContext,
+): Step<OwnerState> {
+  const { current } = state;
+  if (current === undefined || compareAttempts(attempt, current.attempt) !== 0) return { state, effects: [] };
+  if (current.plan.tally !== tally) return { state, effects: [] };
+  const weights = new Map(current.secure.adverts.map(({ participant, weight }) => [participant, weight]));
+  const weight = (current.plan.survivors ?? []).reduce((sum, id) => sum + (weights.get(id) ?? 0), 0);
+  const message = { type: 'sum', run, attempt, tally, slice, weight, values, proof } as const;
+  return { state, effects: publish(current, message) };
+}
+
+/** To the cohort, and to the server where it is to combine the sums of several groups. SPEC R-25, G-10. */
+function publish(current: Assignment, sum: MessageOf<'sum'>): Effect[] {
+  const { cohort, group } = current.plan;
+  const [audience, message] =
+    group === undefined ? [cohort, sum] : [[...cohort, SERVER as NodeId], { ...sum, group: group.index }];
+  return audience.map((to) => ({ type: 'send', to, tag: sumTag(current), message }));
+}
+
+function onUnmaskFailed(
+  state: OwnerState,
+  { attempt, slice, error, offender }: EventOf<'unmask-failed'>,
+  { run }: OwnerContext,
+): Step<OwnerState> {
+  const { current } = state;
+  if (current === undefined || compareAttempts(attempt, current.attempt) !== 0) return { state, effects: [] };
+  const text = `The sum of slice ${slice} could not be unmasked.`;
+  const notice: Effect = { type: 'notice', level: 'error', text, error };
+  if (offender === undefined) return { state, effects: [notice] };
+  const message = { type: 'reject', run, attempt, participant: offender, code: error.code } as const;
+  return {
+    state,
+    effects: [notice, { type: 'send', to: current.coordinator, message, tag: attemptTag(attempt) }],
+  };
 }
 
 /** The page and the coordinator hear of it; the round goes on without the offender. */
@@ -231,8 +385,10 @@ function refusal(
 }
 
 /** Sums of one attempt are cancelled apart from its other messages: survivors may still wait for them. */
-function sumTag(attempt: AttemptId): string {
-  return `sum ${attemptTag(attempt)}`;
+export function sumTag({ attempt, plan }: Pick<Assignment, 'attempt' | 'plan'>): string {
+  return plan.group === undefined
+    ? `sum ${attemptTag(attempt)}`
+    : `sum ${attemptTag(attempt)}/${plan.group.index}`;
 }
 
 /** @throws `update.wrong-length` when the bytes are not `length` little-endian 32-bit integers. */
@@ -244,12 +400,8 @@ export function toInt32(bytes: Uint8Array, length: number): Int32Array<ArrayBuff
   return new Int32Array(bytes.slice().buffer);
 }
 
-function sameSlice(a: WeightedSlice, b: WeightedSlice): boolean {
-  return (
-    a.weight === b.weight &&
-    a.values.length === b.values.length &&
-    a.values.every((value, i) => value === b.values[i])
-  );
+function sameSlice(a: HeldSlice, b: HeldSlice): boolean {
+  return a.weight === b.weight && sameBytes(a.bytes, b.bytes);
 }
 
 function without<K, V>(map: ReadonlyMap<K, V>, key: K): Map<K, V> {

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import { type AggregationRule, fedAvg, type RuleFor } from '../aggregate/index.ts';
 import { fixedPointOf } from '../compress/index.ts';
 import type { Federation } from '../federation/index.ts';
-import type { LocalUpdate, RecordNoise } from '../update/index.ts';
-import { protectUpdate } from './pipeline.ts';
+import type { LocalUpdate, MaskedUpdate, RecordNoise } from '../update/index.ts';
+import { maskNone, protectUpdate } from './pipeline.ts';
 
 const federation = {
   strategy: {
@@ -21,16 +22,44 @@ function local(delta: number[], examples = 5) {
   return { layoutHash: 'layout', delta: Float32Array.from(delta), examples };
 }
 
-test('U-01: clip, then quantize, then mask; the report and the release say what was done', () => {
+test('U-01: clip, then quantize; the report and the release say what was done', () => {
   const { update, report, release } = protectUpdate(local([3, 4]), federation, fixedPoint);
   const unit = 5 * 2 ** fixedPoint.fractionalBits;
-  expect(update).toMatchObject({ layoutHash: 'layout', weight: 5, masking: 'none' });
+  expect(update).toMatchObject({ layoutHash: 'layout', weight: 5 });
   expect([...update.values].map((value) => value / unit)).toEqual([
     expect.closeTo(0.6, 6),
     expect.closeTo(0.8, 6),
   ]);
   expect(report).toEqual({ norm: 5, clipped: true });
   expect(release).toEqual({ mechanism: 'none', released: 'update', clipNorm: 1, weight: 5 });
+});
+
+test('U-01: without secure aggregation the slices are the integers themselves', () => {
+  const { update } = protectUpdate(local([3, 4, 0]), federation, fixedPoint);
+  const { masking, weight, slices } = maskNone(update, 2);
+  expect({ masking, weight }).toEqual({ masking: 'none', weight: 5 });
+  expect(slices.map((bytes) => [...new Int32Array(bytes.slice().buffer)])).toEqual([
+    [update.values[0]],
+    [update.values[1], update.values[2]],
+  ]);
+});
+
+test('U-01: what is sent is masked, and what is summed in secret needs no single update: else it does not compile', () => {
+  const { update } = protectUpdate(local([3, 4]), federation, fixedPoint);
+  // @ts-expect-error: not masked yet.
+  const sent: MaskedUpdate = update;
+  // @ts-expect-error: what an owner may see is not what secure aggregation sends.
+  const secret: MaskedUpdate<'secagg'> = maskNone(update, 1);
+  const median: AggregationRule<'individual'> = { ...fedAvg, needs: 'individual' };
+  // @ts-expect-error: a rule that looks at single updates.
+  const rule: RuleFor<'secagg'> = median;
+  const plain: RuleFor<'none'> = median;
+  expect([sent.weight, secret.masking, rule.needs, plain.needs]).toEqual([
+    5,
+    'none',
+    'individual',
+    'individual',
+  ]);
 });
 
 test('R-10: the weight is the number of examples, capped', () => {

@@ -7,19 +7,21 @@ import {
   type MaskedUpdate,
   type NoisedUpdate,
   type QuantizedUpdate,
+  sliceRange,
   staged,
 } from '../update/index.ts';
 
-/** What is about to leave the device, what was done to it, and how the ledger will remember it. */
+/** What is about to be masked and sent, what was done to it, and how the ledger will remember it. */
 export interface ProtectedUpdate {
-  readonly update: MaskedUpdate;
+  readonly update: NoisedUpdate;
   readonly report: ClipReport;
   readonly release: ReleaseEvent;
 }
 
 /**
- * clip ▶ quantize ▶ noise ▶ mask: the one way from a local update to something that may be sent. The order is held
- * by the types: each stage takes only what the one before returns. SPEC U-01 to U-06.
+ * clip ▶ quantize ▶ noise: the way from a local update to something that may be masked. The order is held by the
+ * types: each stage takes only what the one before returns. Masking follows, anew in every attempt: by `maskNone`, or
+ * by a member of a secure round (shared/secagg/member.ts). SPEC U-01 to U-07.
  * @throws `data.empty` without examples; `update.non-finite`; `update.overflow`.
  */
 export function protectUpdate(
@@ -33,12 +35,7 @@ export function protectUpdate(
   const weight = weightOf(federation, local.examples);
   const { update: clipped, report } = clipUpdate(local, fixedPoint.clipNorm, weight);
   const release = releaseOf(local, federation, fixedPoint.clipNorm, weight);
-  const masked = mask(addNoise(quantize(clipped, fixedPoint)));
-  return {
-    update: masked,
-    report,
-    release,
-  };
+  return { update: addNoise(quantize(clipped, fixedPoint)), report, release };
 }
 
 /**
@@ -80,7 +77,11 @@ function addNoise({ layoutHash, values, weight }: QuantizedUpdate): NoisedUpdate
   return staged<NoisedUpdate>({ layoutHash, values, weight });
 }
 
-/** Secure aggregation `none`: an owner sees the slice it adds up. */
-function mask({ layoutHash, values, weight }: NoisedUpdate): MaskedUpdate {
-  return staged<MaskedUpdate>({ layoutHash, values, weight, masking: 'none' });
+/** Secure aggregation `none`: an owner sees the slice it adds up. @param count slices to cut, of near-equal length. */
+export function maskNone({ layoutHash, values, weight }: NoisedUpdate, count: number): MaskedUpdate<'none'> {
+  const slices = Array.from({ length: count }, (_, index) => {
+    const { start, end } = sliceRange(values.length, count, index);
+    return new Uint8Array(values.buffer, values.byteOffset + start * 4, (end - start) * 4);
+  });
+  return staged<MaskedUpdate<'none'>>({ layoutHash, weight, masking: 'none', slices });
 }

@@ -27,4 +27,9 @@ export interface Store {
    */
   saveRecord(run: string, record: RoundRecord): Promise<void>;
   appendLedger(entry: LedgerEntry): Promise<void>;
+  /**
+   * Keeps the transcript of a secure round, as a file; a later one of the same round replaces it. Old rounds are dropped:
+   * a transcript is about as large as its model. @throws `storage.full`, `storage.unavailable`.
+   */
+  saveTranscript(run: string, round: number, file: Uint8Array<ArrayBuffer>): Promise<void>;
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { fuzzSession } from '../testing/session-fuzz.ts';
+import { fuzzSecureSession, fuzzSession } from '../testing/session-fuzz.ts';
 
 const flush = () => new Promise<void>((resolve) => setImmediate(resolve));
 
@@ -12,6 +12,22 @@ test.each([
   ['fuzz-2518', 'an old commit that came late replaced the newest target'],
 ])('%s: %s', { timeout: 30_000 }, async (seed) => {
   const outcome = await fuzzSession(seed, flush);
+  expect(outcome.failure).toBeUndefined();
+  expect(outcome.rounds).toBeGreaterThan(0);
+});
+
+test.each([
+  [
+    'secure-9',
+    'an update was sent again by a participant that did not hear of its being named a survivor (A-34)',
+  ],
+  ['secure-28', 'the same, over a restart of the server'],
+  [
+    'secure-1012',
+    'whoever came back asked holders that it could not reach, and never the server, for the model',
+  ],
+])('%s: %s', { timeout: 30_000 }, async (seed) => {
+  const outcome = await fuzzSecureSession(seed, flush);
   expect(outcome.failure).toBeUndefined();
   expect(outcome.rounds).toBeGreaterThan(0);
 });

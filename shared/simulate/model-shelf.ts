@@ -39,6 +39,7 @@ export function createModelShelf(initial: Model): ModelShelf {
       loadRecords: async () => [],
       saveRecord: () => Promise.resolve(),
       appendLedger: () => Promise.resolve(),
+      saveTranscript: () => Promise.resolve(),
     },
   };
   return shelf;

@@ -245,7 +245,7 @@ function drawRandom(seed: string, purpose: () => string): CryptoRandom {
 function nextDraw(server: SessionNode): string {
   const { status, model, lastAttempt } = server.state.coordinator!;
   // Within a round, an event either belongs to it or concludes it and draws for the next.
-  if (status.name === 'round') return `cohort ${status.round.attempt.round + 1}.0`;
+  if (status.name === 'round') return `cohort ${status.rounds[0]!.attempt.round + 1}.0`;
   const round = (model?.version ?? 0) + 1;
   return `cohort ${round}.${lastAttempt?.round === round ? lastAttempt.attempt + 1 : 0}`;
 }

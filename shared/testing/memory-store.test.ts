@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { layoutOf, makeModel } from '../update/index.ts';
-import { memoryStore } from './memory-store.ts';
+import { memoryStore, TRANSCRIPTS_KEPT } from './memory-store.ts';
 import { storeContract } from './store-contract.ts';
 
 storeContract(
@@ -10,6 +10,8 @@ storeContract(
     return {
       store,
       readLedger: async (dataset) => store.ledgerOf(dataset),
+      readTranscript: store.readTranscript,
+      transcriptsKept: TRANSCRIPTS_KEPT,
       reopen: async () => store,
       close: async () => undefined,
     };

@@ -9,12 +9,17 @@ export interface MemoryStore extends Store {
   /** From now on every write rejects with this code, `storage.full` for one; undefined: writes work again. */
   failWrites(code: ErrorCode | undefined): void;
   ledgerOf(dataset: string): readonly ChainedEntry[];
+  readTranscript(run: string, round: number): Promise<Uint8Array | undefined>;
 }
+
+/** Rounds of a run whose transcripts are kept. */
+export const TRANSCRIPTS_KEPT = 3;
 
 export function memoryStore(): MemoryStore {
   const models = new Map<string, Model>();
   const records = new Map<string, RoundRecord[]>();
   const ledgers = new Map<string, ChainedEntry[]>();
+  const transcripts = new Map<string, Map<number, Uint8Array>>();
   let failure: ErrorCode | undefined;
 
   async function write(change: () => void): Promise<void> {
@@ -27,6 +32,7 @@ export function memoryStore(): MemoryStore {
       failure = code;
     },
     ledgerOf: (dataset) => ledgers.get(dataset) ?? [],
+    readTranscript: async (run, round) => transcripts.get(run)?.get(round),
 
     loadModel: async (run) => models.get(run),
     saveModel: (run, model) =>
@@ -49,6 +55,12 @@ export function memoryStore(): MemoryStore {
       write(() => {
         const chain = ledgers.get(entry.dataset) ?? [];
         ledgers.set(entry.dataset, [...chain, appendEntry(chain.at(-1), structuredClone(entry))]);
+      }),
+    saveTranscript: (run, round, file) =>
+      write(() => {
+        const known = new Map(transcripts.get(run)).set(round, file.slice());
+        const newest = [...known].sort(([a], [b]) => b - a).slice(0, TRANSCRIPTS_KEPT);
+        transcripts.set(run, new Map(newest));
       }),
   };
 }

@@ -1,6 +1,6 @@
 import type { NodeId, ParticipantId } from '../identity/index.ts';
 import type { Effect, SessionEvent, Step } from '../session/effects.ts';
-import { layoutOf, type MaskedUpdate, type Model, makeModel, staged } from '../update/index.ts';
+import { layoutOf, type Model, makeModel, type NoisedUpdate, staged } from '../update/index.ts';
 import type { AttemptId, Message, MessageOf, MessageType, ModelRef, Plan } from '../wire/index.ts';
 
 /** Small, readable inputs for tests of the session's pure machines. */
@@ -49,13 +49,8 @@ export function planMessage(change: Partial<Plan>, attempt = attemptOf()): Messa
   return { type: 'plan', run: RUN, attempt, plan: planOf(change) };
 }
 
-export function updateOf(values: readonly number[], weight = 1): MaskedUpdate {
-  return staged<MaskedUpdate>({
-    layoutHash: LAYOUT.hash,
-    values: Int32Array.from(values),
-    weight,
-    masking: 'none',
-  });
+export function updateOf(values: readonly number[], weight = 1): NoisedUpdate {
+  return staged<NoisedUpdate>({ layoutHash: LAYOUT.hash, values: Int32Array.from(values), weight });
 }
 
 export function bytesOf(values: readonly number[]): Uint8Array<ArrayBuffer> {

@@ -1,12 +1,15 @@
-import { type NodeId, type ParticipantId, SERVER } from '../identity/index.ts';
+import { createNobleIdentity, type NodeId, type ParticipantId, SERVER } from '../identity/index.ts';
 import { type SeededRandom, seededRandom, shuffle } from '../random/index.ts';
-import { PERFECT } from './memory-network.ts';
-import { createWorld, type World } from './session-world.ts';
+import { nobleSuite } from '../secagg/index.ts';
+import { type NetworkFaults, PERFECT } from './memory-network.ts';
+import { createWorld, type World, type WorldOptions } from './session-world.ts';
 
 export interface FuzzOutcome {
   readonly seed: string;
   readonly rounds: number;
   readonly abandoned: number;
+  /** Why, by code. */
+  readonly codes: Readonly<Record<string, number>>;
   /** Rounds committed twice by coordinators that could not see each other; one of the two was discarded. */
   readonly forks: number;
   readonly faults: readonly string[];
@@ -25,29 +28,160 @@ const RECOVERY_MS = 600_000;
  */
 export async function fuzzSession(seed: string, flush: () => Promise<void>): Promise<FuzzOutcome> {
   const random = seededRandom(seed);
-  const participants = 2 + random.below(5);
+  const groupSize = seededGroupSize(random, 2);
+  const participants = (2 + random.below(5)) * (groupSize === undefined ? 1 : 2);
   const rounds = 2 + random.below(5);
-  const world = createWorld({
+  const options: WorldOptions = {
     seed,
     participants,
     rounds,
     flush,
     minParticipants: 2,
+    ...(groupSize === undefined ? {} : { groupSize }),
     ...(random.below(5) === 0 ? { paths: ['server'] as const satisfies ['server'] } : {}),
-    faults: {
-      minDelayMs: 1,
-      maxDelayMs: 1 + random.below(400),
-      lossRate: random.uniform() * 0.15,
-      acknowledgementLossRate: random.uniform() * 0.1,
-      reorder: random.below(2) === 0,
-      detectMs: 1 + random.below(4000),
-    },
+    faults: seededFaults(random),
+  };
+  return fuzzWorld(options, (world, faults, startMs) =>
+    planTrouble(world, random.fork('trouble'), faults, startMs),
+  );
+}
+
+/**
+ * The same with secure aggregation, and a third of the cohort leaving at chosen moments of a round: while keys, shares, slices,
+ * confirmations, reveals or sums are on their way. One run in 50 is a k-regular cohort of 40 at the server, one in 100 has
+ * real cryptography.
+ */
+export async function fuzzSecureSession(seed: string, flush: () => Promise<void>): Promise<FuzzOutcome> {
+  const random = seededRandom(seed);
+  const large = random.below(50) === 0;
+  const real = !large && random.below(100) === 0;
+  // Small groups, where a loss weighs most, come up more often than large ones.
+  const participants = large ? 40 : 3 + Math.min(random.below(14), random.below(14));
+  const groupSize = large ? undefined : seededGroupSize(random, 3);
+  const moments = groupSize === undefined ? MOMENTS : GROUPED_MOMENTS;
+  const leaving = createLeaving(random.fork('leaving'), moments);
+  const options: WorldOptions = {
+    seed,
+    participants,
+    rounds: 2 + random.below(large ? 1 : 2),
+    flush,
+    secure: true,
+    ...(groupSize === undefined ? {} : { groupSize }),
+    ...(real ? { secureWith: { identity: createNobleIdentity, suite: nobleSuite } } : {}),
+    paths: large ? ['server'] : securePaths(random, groupSize),
+    faults: random.below(3) === 0 ? PERFECT : seededFaults(random),
+    onSaid: leaving.onSaid,
+  };
+  const isTroubled = random.below(2) === 0;
+  return fuzzWorld(options, (world, faults, startMs) => {
+    leaving.begin(world, faults, startMs);
+    if (isTroubled) planTrouble(world, random.fork('trouble'), faults, startMs);
   });
+}
+
+const SECURE_PATHS: readonly NonNullable<WorldOptions['paths']>[] = [
+  ['direct', 'relay', 'server'],
+  ['direct', 'server'],
+  ['direct'],
+  ['server'],
+];
+
+/** The server combines groups. */
+function securePaths(
+  random: SeededRandom,
+  groupSize: number | undefined,
+): NonNullable<WorldOptions['paths']> {
+  const paths = SECURE_PATHS[random.below(SECURE_PATHS.length)]!;
+  return groupSize === undefined || paths.includes('server') ? paths : [...paths, 'server'];
+}
+
+/** In one world of ten participants are split into groups; whether in this one is drawn apart, so that others stay as they were. */
+function seededGroupSize(random: SeededRandom, fewest: number): number | undefined {
+  const draw = random.fork('several groups');
+  return draw.below(10) === 0 ? fewest + draw.below(3) : undefined;
+}
+
+function seededFaults(random: SeededRandom): NetworkFaults {
+  return {
+    minDelayMs: 1,
+    maxDelayMs: 1 + random.below(400),
+    lossRate: random.uniform() * 0.15,
+    acknowledgementLossRate: random.uniform() * 0.1,
+    reorder: random.below(2) === 0,
+    detectMs: 1 + random.below(4000),
+  };
+}
+
+/** Where in a round someone leaves: as it would say this. `join` stands for training: before it says anything of the round. */
+const MOMENTS = [
+  'keys',
+  'shares',
+  'trained',
+  'slice',
+  'uploaded',
+  'confirm',
+  'reveal',
+  'sum',
+  'applied',
+] as const;
+
+const GROUPED_MOMENTS = [...MOMENTS, 'nonce', 'summed'] as const;
+
+/** A third of all, rounded down, leave at moments of their own, each just before, amidst or just after its message. */
+function createLeaving(
+  random: SeededRandom,
+  moments: readonly string[],
+): {
+  readonly onSaid: NonNullable<WorldOptions['onSaid']>;
+  begin(world: World, faults: string[], startMs: number): void;
+} {
+  let world: World | undefined;
+  let note = (_: string): void => undefined;
+  const plans = new Map<
+    NodeId,
+    { readonly moment: string; readonly round: number; readonly afterMs: number; readonly awayMs: number }
+  >();
+  return {
+    begin(begun, faults, startMs) {
+      world = begun;
+      note = (text) => faults.push(`${((begun.clock.nowMs() - startMs) / 1000).toFixed(1)} s: ${text}`);
+      const ids = shuffle([...begun.ids], random) as NodeId[];
+      for (const id of ids.slice(0, Math.floor(ids.length / 3)))
+        plans.set(id, {
+          moment: moments[random.below(moments.length)]!,
+          round: 1 + random.below(2),
+          afterMs: [0, random.below(20), random.below(600)][random.below(3)]!,
+          awayMs: random.below(2) === 0 ? random.below(2000) : random.below(TROUBLE_MS),
+        });
+    },
+    onSaid(from, _to, message) {
+      const plan = plans.get(from);
+      if (plan === undefined || message.type !== plan.moment || !('attempt' in message)) return;
+      if (message.attempt.round < plan.round) return;
+      plans.delete(from);
+      world!.clock.after(plan.afterMs, () => {
+        if (!world!.nodes.has(from)) return;
+        note(`${from} leaves at its ${plan.moment} message for ${plan.awayMs} ms`);
+        world!.kill(from);
+        world!.clock.after(plan.awayMs, () => {
+          if (!world!.nodes.has(from)) world!.start(from);
+        });
+      });
+    },
+  };
+}
+
+async function fuzzWorld(
+  options: WorldOptions,
+  begin: (world: World, faults: string[], startMs: number) => void,
+): Promise<FuzzOutcome> {
+  const { seed } = options;
+  const world = createWorld(options);
   const faults: string[] = [];
   const report = (failure: string | undefined): FuzzOutcome => ({
     seed,
     rounds: world.records.length,
-    abandoned: world.notices.filter(({ text }) => /^Round \d+ was abandoned/.test(text)).length,
+    ...abandonmentsOf(world),
     forks: world.records.length - new Set(world.records.map(({ round }) => round)).size,
     faults,
     failure,
@@ -57,12 +191,12 @@ export async function fuzzSession(seed: string, flush: () => Promise<void>): Pro
     world.start(SERVER);
     for (const id of world.ids) world.start(id);
     const startMs = world.clock.nowMs();
-    planTrouble(world, random.fork('trouble'), faults, startMs);
+    begin(world, faults, startMs);
     await world.run(() => world.clock.nowMs() >= startMs + TROUBLE_MS, TROUBLE_MS);
     heal(world);
     const ended = await world.run(() => isOver(world), RECOVERY_MS);
     if (!ended) return report(`hang: ${describe(world)}`);
-    return report(findFault(world));
+    return report(findFault(world, options.secure === true));
   } catch (thrown) {
     return report(`exception: ${thrown instanceof Error ? thrown.stack : String(thrown)}`);
   } finally {
@@ -121,6 +255,18 @@ function planTrouble(world: World, random: SeededRandom, faults: string[], start
   }
 }
 
+/** As coordinators tell of them: participants repeat what they hear, without a code. */
+function abandonmentsOf({ notices }: World): Pick<FuzzOutcome, 'abandoned' | 'codes'> {
+  const codes: Record<string, number> = {};
+  let abandoned = 0;
+  for (const { text, code } of notices) {
+    if (code === undefined || !/^Round \d+ was abandoned/.test(text)) continue;
+    abandoned++;
+    codes[code] = (codes[code] ?? 0) + 1;
+  }
+  return { abandoned, codes };
+}
+
 function heal(world: World): void {
   world.network.setFaults(PERFECT);
   const everyone: NodeId[] = [SERVER, ...world.ids];
@@ -139,11 +285,15 @@ function isOver(world: World): boolean {
   });
 }
 
-function findFault(world: World): string | undefined {
+function findFault(world: World, secure: boolean): string | undefined {
+  const fewest = secure ? 3 : 2;
+  const [broken] = world.watch.broken;
+  if (broken !== undefined) return `secrecy: ${broken}`;
   for (const record of world.records) {
     if (record.hash !== world.expectedHash(record))
       return `round ${record.round} is not the sum of its survivors`;
-    if (record.survivors.length < 2) return `round ${record.round} has ${record.survivors.length} survivors`;
+    if (record.survivors.length < fewest)
+      return `round ${record.round} has ${record.survivors.length} survivors`;
   }
   const unnamed = world.notices.find(
     ({ text, code }) => /abandoned/.test(text) && code === undefined && !/: ./.test(text),
@@ -162,8 +312,7 @@ function describe(world: World): string {
     return `${id} ${participant?.status.name} term ${participant?.term} v${participant?.model?.version} wants v${participant?.target?.version} up ${[...(participant?.peers.keys() ?? [])].length} follows ${participant?.coordinator} ${attempt?.phase.name ?? '-'}${state?.coordinator === undefined ? '' : ` coordinates: ${state.coordinator.status.name}`}`;
   });
   const server = world.nodes.get(SERVER)?.state.coordinator;
-  const round = server?.status.name === 'round' ? server.status.round : undefined;
-  if (round !== undefined)
+  for (const round of server?.status.name === 'round' ? server.status.rounds : [])
     lines.push(
       `round ${JSON.stringify({ ...round, dropped: [...round.dropped], trained: [...round.trained], uploaded: [...round.uploaded], applied: [...round.applied], nowMs: world.clock.nowMs() })}`,
     );

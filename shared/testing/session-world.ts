@@ -2,13 +2,23 @@ import { applyFedAvg } from '../aggregate/index.ts';
 import { type FixedPoint, fixedPointOf } from '../compress/index.ts';
 import { check } from '../errors/index.ts';
 import { type Federation, parseFederation } from '../federation/index.ts';
-import { type NodeId, type ParticipantId, SERVER } from '../identity/index.ts';
+import { type Identity, type NodeId, type ParticipantId, SERVER } from '../identity/index.ts';
 import type { LedgerEntry } from '../ledger/index.ts';
 import { type CryptoRandom, type SeededRandom, seededRandom } from '../random/index.ts';
+import type { CryptoSuite } from '../secagg/index.ts';
 import { createNode, protectUpdate, type SessionNode, type Store, type Trainer } from '../session/index.ts';
+import type { SendOutcome, Transport } from '../transport/port.ts';
 import { layoutOf, type Model, makeModel } from '../update/index.ts';
-import type { RoundRecord } from '../wire/index.ts';
+import {
+  type AttemptId,
+  decodeMessage,
+  encodeMessage,
+  type Message,
+  type RoundRecord,
+} from '../wire/index.ts';
 import { createMemoryNetwork, type MemoryNetwork, type NetworkFaults, PERFECT } from './memory-network.ts';
+import { createSecrecyWatch, type SecrecyWatch } from './secrecy-watch.ts';
+import { toyIdentity, toySuite } from './toy-suite.ts';
 import { createVirtualClock, type VirtualClock } from './virtual-clock.ts';
 
 /**
@@ -21,10 +31,35 @@ export interface WorldOptions {
   readonly rounds: number;
   readonly paths?: Federation['paths'];
   readonly minParticipants?: number;
+  /** More participants than that are split into groups; left out, all sum together. */
+  readonly groupSize?: number;
   readonly faults?: NetworkFaults;
+  /** With secure aggregation, by toy cryptography unless `secureWith` says otherwise. */
+  readonly secure?: boolean;
+  readonly secureWith?: {
+    readonly identity: (random: CryptoRandom) => Identity;
+    readonly suite: (random: CryptoRandom) => CryptoSuite;
+  };
+  /** What a lying node says to another instead of the truth; to itself it is honest. */
+  readonly lie?: (from: NodeId, to: NodeId, message: Message) => Said | Promise<Said>;
+  /** Between whom lies are possible; everyone, if left out. Spares looking into what is true anyway. */
+  readonly mayLie?: (from: NodeId, to: NodeId) => boolean;
+  /** Cryptography of a node that cheats in what it computes. */
+  readonly cheat?: (id: NodeId, honest: CryptoSuite) => CryptoSuite;
+  /** Sees every message as its sender's engine means it, to itself as well, before it leaves. */
+  readonly onSaid?: (from: NodeId, to: NodeId, message: Message) => void;
+  /** Keeps transcripts of committed rounds; left out, none, which is faster. */
+  readonly transcripts?: boolean;
   /** Lets pending promises run; the host's own, since shared code has no task queue to wait on. */
   readonly flush: () => Promise<void>;
 }
+
+/** A message, several, none, or one that leaves later. */
+export type Said =
+  | Message
+  | readonly Message[]
+  | undefined
+  | { readonly afterMs: number; readonly message: Message };
 
 export interface Notice {
   readonly node: NodeId;
@@ -47,6 +82,10 @@ export interface World {
   run(done: () => boolean, limitMs: number): Promise<boolean>;
   /** The model that a participant or the server holds now. */
   modelOf(id: NodeId): Model | undefined;
+  /** What a node wrote down of a secure round, as a file. */
+  transcriptOf(id: NodeId, round: number): Uint8Array<ArrayBuffer> | undefined;
+  /** In a secure world: whether anyone gave away what must stay secret. */
+  readonly watch: SecrecyWatch;
   /** What the survivors of a record should have made of its base, computed apart from the engine. */
   expectedHash(record: RoundRecord): string;
 }
@@ -60,25 +99,49 @@ export function createWorld(options: WorldOptions): World {
   const { seed, flush } = options;
   const random = seededRandom(seed);
   const clock = createVirtualClock();
-  const network = createMemoryNetwork(clock, random.fork('network'), options.faults ?? PERFECT);
+  const isStar = options.paths?.every((path) => path === 'server') === true;
+  const network = createMemoryNetwork(
+    clock,
+    random.fork('network'),
+    options.faults ?? PERFECT,
+    (a, b) => !isStar || a === SERVER || b === SERVER,
+  );
   const federation = worldFederation(options);
   const fixedPoint = fixedPointOf(federation);
   const initial = makeModel(0, LAYOUT, seededFloats(seededRandom('initial'), LAYOUT.length));
-  const ids = Array.from(
-    { length: options.participants },
-    (_, i) => `participant-${String(i).padStart(10, '0')}` as ParticipantId,
-  );
+  const cryptography = options.secureWith ?? {
+    identity: (source: CryptoRandom) => toyIdentity(source.bytes(32)),
+    suite: toySuite,
+  };
+  const identities = new Map<NodeId, Identity>();
+  const ids = Array.from({ length: options.participants }, (_, i) => {
+    if (options.secure !== true) return `participant-${String(i).padStart(10, '0')}` as ParticipantId;
+    const identity = cryptography.identity(fakeCryptoRandom(random.fork(`identity/${i}`)));
+    identities.set(identity.id, identity);
+    return identity.id;
+  }).sort();
+  if (options.secure) identities.set(SERVER, cryptography.identity(fakeCryptoRandom(random.fork('server'))));
   const stores = new Map<NodeId, WorldStore>();
   const nodes = new Map<NodeId, SessionNode>();
   const notices: Notice[] = [];
   const records: RoundRecord[] = [];
   const models = new Map<string, Model>([[initial.hash, initial]]);
   let starts = 0;
+  const watch = createSecrecyWatch();
+  /** Serial number of the training that each participant finished last, and of the one it sent in each attempt. */
+  const trained = new Map<NodeId, number>();
+  const sentTraining = new Map<string, number>();
 
   function start(id: NodeId): void {
     const store = stores.get(id) ?? createWorldStore();
     stores.set(id, store);
-    const transport = network.connect(id, ++starts);
+    const honest = network.connect(id, ++starts);
+    const transport =
+      options.lie === undefined ? honest : lyingTransport(honest, options.lie, clock, options.mayLie);
+    const nodeRandom = fakeCryptoRandom(random.fork(`${id}/${starts}`));
+    const identity = identities.get(id);
+    const honestSuite = cryptography.suite(nodeRandom);
+    const suite = options.cheat?.(id, honestSuite) ?? honestSuite;
     const node = createNode({
       run: 'run',
       federation,
@@ -87,13 +150,20 @@ export function createWorld(options: WorldOptions): World {
       transport,
       store,
       clock,
-      random: fakeCryptoRandom(random.fork(`${id}/${starts}`)),
+      random: nodeRandom,
+      ...(identity === undefined
+        ? {}
+        : { secure: { identity, suite, transcripts: options.transcripts === true } }),
       settleMs: 1000,
       ...(id === SERVER
         ? { coordinator: { term: ++store.term, model: store.model, electorate: store.electorate } }
         : {
             participant: {
-              trainer: worldTrainer(id, clock, random.fork(`trainer/${starts}`), initial),
+              trainer: worldTrainer(id, clock, random.fork(`trainer/${starts}`), initial, () => {
+                const serial = options.secure ? (trained.get(id) ?? 0) + 1 : 0;
+                trained.set(id, serial);
+                return serial;
+              }),
               examples: examplesOf(id),
               dataset: 'data',
               model: store.model ?? initial,
@@ -109,10 +179,27 @@ export function createWorld(options: WorldOptions): World {
           if (record.coordinator === id && record.evaluation === null) records.push(record);
         },
         onModel: (model) => models.set(model.hash, model),
+        onMessage: (direction, peer, message) => {
+          if (direction === 'out') says(id, peer, message);
+        },
       },
     });
     nodes.set(id, node);
     if (id !== SERVER) node.command('start');
+  }
+
+  function says(from: NodeId, to: NodeId, message: Message): void {
+    const state = nodes.get(from)?.state;
+    if (state === undefined) return;
+    if (message.type === 'slice') {
+      const key = attemptKey(message.attempt, from);
+      if (!sentTraining.has(key)) sentTraining.set(key, trained.get(from) ?? 0);
+    }
+    if (options.secure) {
+      const training = 'attempt' in message ? sentTraining.get(attemptKey(message.attempt, from)) : undefined;
+      watch.says(from, to, message, state, training);
+    }
+    options.onSaid?.(from, to, message);
   }
 
   return {
@@ -123,6 +210,7 @@ export function createWorld(options: WorldOptions): World {
     nodes,
     notices,
     records,
+    watch,
     start,
     kill(id) {
       nodes.get(id)?.close();
@@ -135,11 +223,13 @@ export function createWorld(options: WorldOptions): World {
       while (!done() && clock.nowMs() < endMs && clock.step()) await flush();
       return done();
     },
+    transcriptOf: (id, round) => stores.get(id)?.transcripts.get(round),
     modelOf: (id) => nodes.get(id)?.state.participant?.model ?? stores.get(id)?.model,
     expectedHash(record) {
       const base = models.get(record.baseHash);
       check(base !== undefined, 'model.unavailable', 'Nobody ever held the base of this record.');
-      return expectedModel(record, base, federation, fixedPoint).hash;
+      const serialOf = (id: NodeId) => sentTraining.get(attemptKey(record, id)) ?? 0;
+      return expectedModel(record, base, federation, fixedPoint, serialOf).hash;
     },
   };
 }
@@ -150,11 +240,16 @@ function expectedModel(
   base: Model,
   federation: Federation,
   fixedPoint: FixedPoint,
+  serialOf: (id: NodeId) => number,
 ): Model {
   const sums = Array.from({ length: LAYOUT.length }, () => 0n);
   let weight = 0;
   for (const id of [...record.survivors].reverse()) {
-    const local = { layoutHash: LAYOUT.hash, delta: deltaOf(id, base), examples: examplesOf(id) };
+    const local = {
+      layoutHash: LAYOUT.hash,
+      delta: deltaOf(id, base, serialOf(id)),
+      examples: examplesOf(id),
+    };
     const { update } = protectUpdate(local, federation, fixedPoint);
     update.values.forEach((value, i) => {
       sums[i]! += BigInt(value);
@@ -170,16 +265,26 @@ function expectedModel(
   );
 }
 
-/** "Training": a change that depends on who trains and from which model, and on nothing else. */
-function deltaOf(id: NodeId, base: Model): Float32Array<ArrayBuffer> {
-  return seededFloats(seededRandom(`${id}/${base.hash}`), LAYOUT.length);
+/** "Training": a change that depends on who trains, from which model, and for which time in a secure world. */
+function deltaOf(id: NodeId, base: Model, serial: number): Float32Array<ArrayBuffer> {
+  return seededFloats(seededRandom(`${id}/${base.hash}/${serial}`), LAYOUT.length);
+}
+
+function attemptKey({ term, round, attempt }: AttemptId, id: NodeId): string {
+  return `${term}.${round}.${attempt}/${id}`;
 }
 
 function examplesOf(id: NodeId): number {
   return 1 + seededRandom(id).below(500);
 }
 
-function worldTrainer(id: NodeId, clock: VirtualClock, random: SeededRandom, initial: Model): Trainer {
+function worldTrainer(
+  id: NodeId,
+  clock: VirtualClock,
+  random: SeededRandom,
+  initial: Model,
+  finish: () => number,
+): Trainer {
   return {
     layout: LAYOUT,
     initialModel: async () => initial,
@@ -187,7 +292,7 @@ function worldTrainer(id: NodeId, clock: VirtualClock, random: SeededRandom, ini
       new Promise((resolve, reject) => {
         const cancel = clock.after(50 + random.below(2000), () =>
           resolve({
-            update: { layoutHash: LAYOUT.hash, delta: deltaOf(id, base), examples: examplesOf(id) },
+            update: { layoutHash: LAYOUT.hash, delta: deltaOf(id, base, finish()), examples: examplesOf(id) },
             loss: 1,
           }),
         );
@@ -205,6 +310,7 @@ interface WorldStore extends Store {
   model: Model | undefined;
   electorate: readonly ParticipantId[];
   readonly ledger: LedgerEntry[];
+  readonly transcripts: Map<number, Uint8Array<ArrayBuffer>>;
 }
 
 /** Survives the node that uses it, as a disk does. */
@@ -215,6 +321,7 @@ function createWorldStore(): WorldStore {
     model: undefined,
     electorate: [],
     ledger: [],
+    transcripts: new Map(),
     loadModel: async () => store.model,
     async saveModel(_run, model) {
       if (model.version >= (store.model?.version ?? 0)) store.model = model;
@@ -228,19 +335,70 @@ function createWorldStore(): WorldStore {
     async appendLedger(entry) {
       store.ledger.push(entry);
     },
+    async saveTranscript(_run, round, file) {
+      store.transcripts.set(round, file);
+    },
   };
   return store;
 }
 
-function fakeCryptoRandom(random: SeededRandom): CryptoRandom {
-  return { kind: 'crypto', bytes: (length) => Uint8Array.from({ length }, () => random.below(256)) };
+/** Secrets that follow from a seed: for simulations only. */
+export function fakeCryptoRandom(random: SeededRandom): CryptoRandom {
+  return {
+    kind: 'crypto',
+    bytes(length) {
+      const bytes = new Uint8Array(length);
+      for (let i = 0; i < length; i++) bytes[i] = random.below(256);
+      return bytes;
+    },
+  };
 }
 
 function seededFloats(random: SeededRandom, length: number): Float32Array<ArrayBuffer> {
   return Float32Array.from({ length }, () => random.uniform() - 0.5);
 }
 
-function worldFederation({ rounds, paths, minParticipants }: WorldOptions): Federation {
+/** Sends what the liar says instead; messages to itself are not sent, and so are true. */
+function lyingTransport(
+  honest: Transport,
+  lie: NonNullable<WorldOptions['lie']>,
+  clock: VirtualClock,
+  mayLie: NonNullable<WorldOptions['mayLie']> = () => true,
+): Transport {
+  const silence = { kind: 'delivered', path: 'direct' } as const;
+  return {
+    ...honest,
+    self: honest.self,
+    incarnation: honest.incarnation,
+    peers: () => honest.peers(),
+    subscribe: (listener) => honest.subscribe(listener),
+    async send(to, bytes, options): Promise<SendOutcome> {
+      if (!mayLie(honest.self, to)) return honest.send(to, bytes, options);
+      const message = decodeMessage(bytes);
+      const said = await lie(honest.self, to, message);
+      if (said === message) return honest.send(to, bytes, options);
+      if (said === undefined) return silence;
+      if ('afterMs' in said) {
+        await new Promise<void>((resolve) => clock.after(said.afterMs, resolve));
+        return honest.send(to, encodeMessage(said.message), options);
+      }
+      const messages = 'type' in said ? [said] : said;
+      const outcomes = await Promise.all(
+        messages.map((each) => honest.send(to, encodeMessage(each), options)),
+      );
+      return outcomes[0] ?? silence;
+    },
+  };
+}
+
+function worldFederation({
+  participants,
+  rounds,
+  paths,
+  minParticipants,
+  groupSize,
+  secure,
+}: WorldOptions): Federation {
   return parseFederation({
     format: 'murmuration/federation',
     formatVersion: 1,
@@ -252,7 +410,12 @@ function worldFederation({ rounds, paths, minParticipants }: WorldOptions): Fede
       target: { name: 'label', type: 'class', labels: ['a', 'b', 'c', 'd'] },
     },
     model: { layers: [{ type: 'dense', units: 4 }], loss: 'softmaxCrossEntropy' },
-    cohort: { minParticipants: minParticipants ?? 2 },
+    cohort: {
+      minParticipants: minParticipants ?? (secure ? 3 : 2),
+      ...(groupSize === undefined ? {} : { groupSize, maxParticipants: Math.max(groupSize, participants) }),
+      ...(groupSize === undefined && participants > 16 ? { groupSize: participants } : {}),
+    },
+    privacy: { secureAggregation: secure ? 'secagg' : 'none' },
     rounds: { maximum: rounds },
     deadlines: { trainMs: 10_000, exchangeMs: 15_000, applyMs: 15_000 },
     evaluation: 'sample',

@@ -11,6 +11,9 @@ export interface StoreHarness {
   reopen?(): Promise<Store>;
   /** Absent for stores that keep no ledger to read. */
   readLedger?(dataset: string): Promise<readonly ChainedEntry[]>;
+  readTranscript(run: string, round: number): Promise<Uint8Array | undefined>;
+  /** Rounds of a run whose transcripts it keeps. */
+  readonly transcriptsKept: number;
   close(): Promise<void>;
 }
 
@@ -43,6 +46,7 @@ function recordOf(round: number, more: Partial<RoundRecord> = {}): RoundRecord {
     exchangeMs: 20,
     applyMs: 30,
     evaluation: { total: 100, correct: 93, lossSum: 12.25 },
+    secure: { threshold: 2, confirmations: 3 },
     ...more,
   };
 }
@@ -160,6 +164,35 @@ export const storeCases: readonly StoreCase[] = [
     },
   },
   {
+    name: 'a transcript comes back byte for byte; a later one of its round replaces it',
+    async run({ store, readTranscript }) {
+      same(await readTranscript('run', 1), undefined);
+      const file = Uint8Array.of(0, 255, 7);
+      await store.saveTranscript('run', 1, file);
+      file.fill(1);
+      sameBytes(await readTranscript('run', 1), [0, 255, 7]);
+      await store.saveTranscript('run', 1, Uint8Array.of(9));
+      await store.saveTranscript('run', 1, Uint8Array.of(9));
+      sameBytes(await readTranscript('run', 1), [9]);
+      same(await readTranscript('other', 1), undefined);
+      same(await readTranscript('run', 2), undefined);
+    },
+  },
+  {
+    name: 'transcripts of the last rounds of each run are kept, and no others',
+    async run({ store, readTranscript, transcriptsKept }) {
+      await store.saveTranscript('other', 1, Uint8Array.of(1));
+      const last = transcriptsKept + 2;
+      for (let round = 1; round <= last; round++)
+        await store.saveTranscript('run', round, Uint8Array.of(round));
+      for (let round = 1; round <= last; round++) {
+        const expected = round <= 2 ? undefined : [round];
+        sameBytes(await readTranscript('run', round), expected);
+      }
+      sameBytes(await readTranscript('other', 1), [1]);
+    },
+  },
+  {
     name: 'S-01: what was saved is there after a restart',
     needs: 'reopen',
     async run({ store, reopen }) {
@@ -198,6 +231,10 @@ function sameModel(actual: Model | undefined, expected: Model): void {
   const { weights: expectedWeights, ...expectedRest } = expected;
   same(rest, expectedRest);
   same([...weights], [...expectedWeights]);
+}
+
+function sameBytes(actual: Uint8Array | undefined, expected: readonly number[] | undefined): void {
+  same(actual && [...actual], expected);
 }
 
 function same(actual: unknown, expected: unknown): void {

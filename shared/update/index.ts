@@ -5,6 +5,7 @@ export {
   type ClippedUpdate,
   type LocalUpdate,
   type MaskedUpdate,
+  type Masking,
   type NoisedUpdate,
   type QuantizedUpdate,
   type RecordNoise,

@@ -49,10 +49,16 @@ export interface QuantizedUpdate extends IntegerUpdate {
 export interface NoisedUpdate extends IntegerUpdate {
   readonly [stage]: 'noised';
 }
-/** The only stage that a message can carry. */
-export interface MaskedUpdate extends IntegerUpdate {
+/** `none`: an owner sees what it adds up. `secagg`: it sees what no one can tell from random numbers. */
+export type Masking = 'none' | 'secagg';
+
+/** The only stage that a message can carry: cut into slices, in the bytes that travel. */
+export interface MaskedUpdate<M extends Masking = Masking> {
   readonly [stage]: 'masked';
-  readonly masking: 'none';
+  readonly masking: M;
+  readonly layoutHash: string;
+  readonly weight: number;
+  readonly slices: readonly Uint8Array<ArrayBuffer>[];
 }
 
 /** Adds the stage's brand; only the stage functions of compress, privacy and secagg call it. */

@@ -6,6 +6,7 @@ import { seededRandom } from '../random/index.ts';
 import { decodeMessage, encodeMessage, MAX_MESSAGE_BYTES } from './codec.ts';
 import {
   type Message,
+  type MessageOf,
   type MessageType,
   messageSchemas,
   PROTOCOL_VERSION,
@@ -41,7 +42,19 @@ const record: RoundRecord = {
   exchangeMs: 0,
   applyMs: 3,
   evaluation: counts,
+  secure: { threshold: 2, confirmations: 3 },
 };
+const bytes = (length: number) => Uint8Array.from({ length }, (_, i) => i);
+const advert = {
+  participant: alice,
+  identityKey: bytes(32),
+  maskKey: bytes(32),
+  cipherKey: bytes(32),
+  weight: 600,
+  signature: bytes(64),
+};
+const shares = { dealer: alice, commitments: bytes(80), signature: bytes(64) };
+const confirmation = { participant: bob, digests: bytes(32), signature: bytes(64) };
 const values = Uint8Array.of(1, 2, 3, 255);
 
 const samples: { [T in MessageType]: Extract<Message, { type: T }> } = {
@@ -52,6 +65,10 @@ const samples: { [T in MessageType]: Extract<Message, { type: T }> } = {
   uploaded: { type: 'uploaded', run, attempt, revision: 0, undeliverable: [0, 1] },
   missing: { type: 'missing', run, attempt, tally: 1, slices: [3] },
   applied: { type: 'applied', run, attempt, tally: 1, hash },
+  dispute: { type: 'dispute', run, attempt, tally: 1, slices: [0], owners: [bob] },
+  keys: { type: 'keys', run, attempt, advert },
+  shares: { type: 'shares', run, attempt, shares, boxes: [{ to: bob, box: bytes(100) }] },
+  confirm: { type: 'confirm', run, attempt, confirmation },
   evaluated: { type: 'evaluated', run, round: 1, hash, counts },
   welcome: { type: 'welcome', run, term: 1, model, holders: [alice, 'server'] },
   invite: {
@@ -70,15 +87,30 @@ const samples: { [T in MessageType]: Extract<Message, { type: T }> } = {
   commit: { type: 'commit', run, record, holders: [bob] },
   abandon: { type: 'abandon', run, attempt, code: 'round.deadline', reason: '' },
   finish: { type: 'finish', run, model, reason: 'target-accuracy' },
+  roster: { type: 'roster', run, attempt, adverts: [advert] },
+  inbox: {
+    type: 'inbox',
+    run,
+    attempt,
+    dealers: [alice, bob],
+    boxes: [{ dealer: alice, box: bytes(100) }],
+    shares: [shares],
+  },
+  confirmed: { type: 'confirmed', run, attempt, confirmations: [confirmation] },
+  reveal: { type: 'reveal', run, attempt, digest: bytes(32), shares: [{ dealer: bob, share: bytes(32) }] },
   slice: { type: 'slice', run, attempt, slice: 1, count: 2, weight: 600, values },
-  sum: { type: 'sum', run, attempt, tally: 1, slice: 1, weight: 1200, values },
+  sum: { type: 'sum', run, attempt, tally: 1, slice: 1, weight: 1200, values, proof: null },
   reject: { type: 'reject', run, attempt, participant: bob, code: 'update.overflow' },
   modelRequest: { type: 'modelRequest', run, hash },
   model: { type: 'model', run, model, weights: values },
   historyRequest: { type: 'historyRequest', run, fromRound: 1 },
-  history: { type: 'history', run, records: [record, { ...record, evaluation: null }] },
+  history: { type: 'history', run, records: [record, { ...record, evaluation: null, secure: null }] },
   voteRequest: { type: 'voteRequest', run, term: 2, model },
   vote: { type: 'vote', run, term: 2, granted: false },
+  draw: { type: 'draw', run, attempt, cohort: [alice, bob], commitments: [bytes(32), bytes(32)] },
+  nonce: { type: 'nonce', run, attempt, nonce: bytes(32), next: bytes(32) },
+  summed: { type: 'summed', run, attempt, tally: 1, hash },
+  total: { type: 'total', run, attempt, weight: 2400, values },
 };
 const all = Object.values(samples);
 
@@ -110,6 +142,21 @@ describe('round trip', () => {
 
   test.each(all.map((message) => [message.type, message] as const))('W-01: %s', (_, message) => {
     expect(decodeMessage(encodeMessage(message))).toEqual(message);
+  });
+
+  test.each<[string, Message, Message]>([
+    ['a join', samples.join, { ...samples.join, commitment: bytes(32) }],
+    ['an invitation', samples.invite, { ...samples.invite, draw: { cohort: [alice], nonces: [bytes(32)] } }],
+    ['a plan', samples.plan, { ...samples.plan, plan: { ...plan, group: { index: 1, count: 3 } } }],
+    ['a record', samples.commit, { ...samples.commit, record: { ...record, groups: 3 } }],
+    ['an abandonment', samples.abandon, { ...samples.abandon, group: 0 }],
+    ['a sum', samples.sum, { ...samples.sum, group: 2 }],
+  ])('W-01: %s with what only rounds of several groups have; without it, no byte more', (_, one, several) => {
+    expect(decodeMessage(encodeMessage(several))).toEqual(several);
+    const [short, long] = [one, several].map((message) => encodeMessage(message).length) as [number, number];
+    expect(short).toBeLessThan(long);
+    const nulled = tampered(one, (fields) => void fields.push(null));
+    expect(refusalOf(nulled).code).toBe('wire.malformed');
   });
 
   test('W-01: version, type number, fields in order; no name travels', () => {
@@ -216,4 +263,12 @@ describe('refusals', () => {
       outcomeOf(bytes);
     }
   });
+});
+
+test('values out of a Buffer are copied by slice, as out of any other bytes', () => {
+  const bytes = Buffer.from(encodeMessage(samples.slice));
+  const message = decodeMessage(bytes) as MessageOf<'slice'>;
+  const copy = message.values.slice();
+  bytes.fill(0);
+  expect([...copy]).toEqual([...values]);
 });

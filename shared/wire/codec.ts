@@ -6,7 +6,8 @@ import { type Message, type MessageType, messageSchemas, PROTOCOL_VERSION } from
 
 /**
  * Messages as bytes: MessagePack of `[protocol version, type number, ...fields]`, each object as the array of its
- * fields in the order of messages.ts. Names never travel; a slice costs about 45 bytes beside its values.
+ * fields in the order of messages.ts. Names never travel; a slice costs about 45 bytes beside its values. Optional fields
+ * come last, and are left off where they are absent.
  */
 const TYPES = Object.keys(messageSchemas) as MessageType[];
 
@@ -58,7 +59,8 @@ export function decodeMessage(bytes: Uint8Array): Message {
 function unpack(bytes: Uint8Array): unknown[] {
   let value: unknown;
   try {
-    value = decode(bytes);
+    // A view of its own: a Buffer's slices share memory with it, and values would with whatever it is used for next.
+    value = decode(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength));
   } catch (cause) {
     throw new MurmurationError('wire.malformed', 'A message is not MessagePack.', { cause });
   }
@@ -68,10 +70,14 @@ function unpack(bytes: Uint8Array): unknown[] {
 
 function toFields(schema: z.ZodType, value: unknown): unknown {
   if (value === null || value === undefined) return value;
-  const inner = withoutNullable(schema);
+  const inner = unwrapped(schema);
   if (inner instanceof z.ZodObject) {
     const record = value as Record<string, unknown>;
-    return Object.entries(inner.shape).map(([key, field]) => toFields(field as z.ZodType, record[key]));
+    const fields = Object.entries(inner.shape).map(([key, field]) =>
+      toFields(field as z.ZodType, record[key]),
+    );
+    while (fields.length > 0 && fields.at(-1) === undefined) fields.pop();
+    return fields;
   }
   if (inner instanceof z.ZodArray)
     return (value as unknown[]).map((item) => toFields(inner.element as z.ZodType, item));
@@ -80,17 +86,21 @@ function toFields(schema: z.ZodType, value: unknown): unknown {
 
 /** The inverse of {@link toFields}; whatever does not fit is left as it is, for the schema to refuse by its path. */
 function fromFields(schema: z.ZodType, value: unknown): unknown {
-  const inner = withoutNullable(schema);
+  const inner = unwrapped(schema);
   if (!Array.isArray(value)) return value;
   if (inner instanceof z.ZodObject) {
-    const keys = Object.entries(inner.shape);
-    if (value.length !== keys.length) return value;
-    return Object.fromEntries(keys.map(([key, field], i) => [key, fromFields(field as z.ZodType, value[i])]));
+    const fields = Object.entries(inner.shape);
+    const isWhole = fields.slice(value.length).every(([, field]) => field instanceof z.ZodOptional);
+    if (value.length > fields.length || !isWhole) return value;
+    return Object.fromEntries(
+      fields.slice(0, value.length).map(([key, field], i) => [key, fromFields(field as z.ZodType, value[i])]),
+    );
   }
   if (inner instanceof z.ZodArray) return value.map((item) => fromFields(inner.element as z.ZodType, item));
   return value;
 }
 
-function withoutNullable(schema: z.ZodType): z.ZodType {
-  return schema instanceof z.ZodNullable ? (schema.unwrap() as z.ZodType) : schema;
+function unwrapped(schema: z.ZodType): z.ZodType {
+  const wraps = schema instanceof z.ZodNullable || schema instanceof z.ZodOptional;
+  return wraps ? (schema.unwrap() as z.ZodType) : schema;
 }

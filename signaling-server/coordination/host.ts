@@ -2,7 +2,12 @@ import type { Logger } from 'pino';
 import { fixedPointOf } from '../../shared/compress/index.ts';
 import type { Federation } from '../../shared/federation/index.ts';
 import { webCryptoRandom } from '../../shared/random/index.ts';
-import { createNode, type NodeState, type SessionNode } from '../../shared/session/index.ts';
+import {
+  createNode,
+  type NodeState,
+  type SecureTools,
+  type SessionNode,
+} from '../../shared/session/index.ts';
 import { compileModel } from '../../shared/training/index.ts';
 import { systemClock } from '../../shared/transport/clock.ts';
 import type { Transport } from '../../shared/transport/port.ts';
@@ -17,6 +22,8 @@ export interface CoordinationOptions {
   readonly hub: HubServer;
   readonly transports: NodeTransports;
   readonly repository: Repository;
+  /** What the server signs with, and cryptography: for federations that aggregate securely. */
+  readonly secure: SecureTools;
   readonly log: Logger;
 }
 
@@ -37,7 +44,13 @@ export interface Coordination {
  * The server's part in federations: a node that coordinates and can own slices, started when the first participant
  * of a federation arrives. All that it must remember is in the repository; a restart takes up the run again.
  */
-export function attachCoordination({ hub, transports, repository, log }: CoordinationOptions): Coordination {
+export function attachCoordination({
+  hub,
+  transports,
+  repository,
+  secure,
+  log,
+}: CoordinationOptions): Coordination {
   const seats = new Map<string, Seat>();
   const starting = new Map<string, Promise<void>>();
   let closed = false;
@@ -64,6 +77,7 @@ export function attachCoordination({ hub, transports, repository, log }: Coordin
       store: repository,
       clock: systemClock,
       random: webCryptoRandom(globalThis.crypto),
+      secure,
       coordinator: { term, model, electorate: records.at(-1)?.survivors ?? [] },
       settleMs: SETTLE_MS,
       saveTerm: async (seen) => {

@@ -2,7 +2,11 @@ import { expect, test } from 'vitest';
 import { healthRoute } from './health-route.ts';
 
 const bodyOf = async (ping: () => Promise<void>, patienceMs?: number) => {
-  const response = await healthRoute({ kind: 'postgres', ping }, patienceMs).request('/');
+  const response = await healthRoute(
+    { kind: 'postgres', ping },
+    { publicKey: Uint8Array.of(251, 255) },
+    patienceMs,
+  ).request('/');
   return [response.status, await response.json()];
 };
 
@@ -14,6 +18,7 @@ test.each([
     503,
     expect.objectContaining({
       status: 'unavailable',
+      identityKey: '-_8',
       database: { kind: 'postgres', status: 'unavailable' },
     }),
   ]);

@@ -1,11 +1,20 @@
 import { Hono } from 'hono';
 import packageJson from '../../package.json' with { type: 'json' };
+import { type Identity, toBase64Url } from '../../shared/identity/index.ts';
 import type { Database } from '../storage/database.ts';
 
 const PATIENCE_MS = 2_000;
 
-/** `/health`: 200 while the server can serve, 503 while its database does not answer. */
-export function healthRoute(database: Pick<Database, 'kind' | 'ping'>, patienceMs = PATIENCE_MS): Hono {
+/**
+ * `/health`: 200 while the server can serve, 503 while its database does not answer. `identityKey` is the key that this
+ * server signs sums and transcripts with.
+ */
+export function healthRoute(
+  database: Pick<Database, 'kind' | 'ping'>,
+  { publicKey }: Pick<Identity, 'publicKey'>,
+  patienceMs = PATIENCE_MS,
+): Hono {
+  const identityKey = toBase64Url(publicKey);
   const startedAt = performance.now();
   return new Hono().get('/', async (c) => {
     const available = await answersWithin(database.ping(), patienceMs);
@@ -13,6 +22,7 @@ export function healthRoute(database: Pick<Database, 'kind' | 'ping'>, patienceM
     const body = {
       status,
       version: packageJson.version,
+      identityKey,
       uptimeSeconds: Math.floor((performance.now() - startedAt) / 1000),
       database: { kind: database.kind, status },
     };

@@ -1,6 +1,7 @@
 import type { HttpBindings } from '@hono/node-server';
 import { type Context, Hono } from 'hono';
 import type { Logger } from 'pino';
+import type { BlobKey } from '../storage/blob-store.ts';
 import type { Repository } from '../storage/repository.ts';
 import type { ModelVersion } from '../storage/run-repository.ts';
 import { integerQuery, pathParameter } from './parameters.ts';
@@ -14,7 +15,7 @@ export interface RunRoutesContext {
   readonly log: Logger;
 }
 
-/** `/api/runs`: history, metrics and model weights. */
+/** `/api/runs`: history, metrics, model weights, and transcripts of secure rounds. */
 export function runRoutes(context: RunRoutesContext): Hono {
   const { repository } = context;
   const routes = new Hono();
@@ -47,36 +48,53 @@ export function runRoutes(context: RunRoutesContext): Hono {
     return weightsResponse(c, context, found);
   });
 
+  /** The server's own record of a secure round; a retry of the round may replace it. */
+  routes.get('/:run/rounds/:round/transcript', async (c) => {
+    const round = Number(pathParameter(c, 'round', /^\d{1,10}$/, 'the number of a round'));
+    const { blob, bytes } = await repository.findTranscript(runOf(c), round);
+    return blobResponse(c, context, { blob, bytes, etag: `"${blob}"` }, { 'cache-control': 'no-cache' });
+  });
+
   return routes;
 }
 
-async function weightsResponse(
+function weightsResponse(c: Context, context: RunRoutesContext, model: ModelVersion): Promise<Response> {
+  const pinned = c.req.query('hash') === model.hash;
+  const { blob, bytes } = model;
+  return blobResponse(
+    c,
+    context,
+    { blob, bytes, etag: `"${model.hash}"` },
+    {
+      'cache-control': pinned ? 'public, max-age=31536000, immutable' : 'no-cache',
+      'x-model-version': String(model.version),
+      'x-model-hash': model.hash,
+      'x-layout-hash': model.layoutHash,
+    },
+  );
+}
+
+/** The bytes of a blob as a stream, or the answer that the client has them already. */
+async function blobResponse(
   c: Context,
   { repository, log }: RunRoutesContext,
-  model: ModelVersion,
+  { blob, bytes, etag }: { readonly blob: BlobKey; readonly bytes: number; readonly etag: string },
+  more: Readonly<Record<string, string>>,
 ): Promise<Response> {
-  const pinned = c.req.query('hash') === model.hash;
-  const etag = `"${model.hash}"`;
-  const headers = {
-    etag,
-    'cache-control': pinned ? 'public, max-age=31536000, immutable' : 'no-cache',
-    'x-model-version': String(model.version),
-    'x-model-hash': model.hash,
-    'x-layout-hash': model.layoutHash,
-  };
+  const headers = { etag, ...more };
   if (c.req.header('if-none-match')?.includes(etag)) return c.body(null, 304, headers);
   const full = {
     ...headers,
     'content-type': 'application/octet-stream',
-    'content-length': String(model.bytes),
+    'content-length': String(bytes),
   };
   if (c.req.method === 'HEAD') return c.body(null, 200, full);
-  const pieces = repository.blobs.get(model.blob)[Symbol.asyncIterator]();
+  const pieces = repository.blobs.get(blob)[Symbol.asyncIterator]();
   // A file that is missing, or small and damaged, is found before anything is sent.
   const first = await pieces.next();
   const { outgoing } = (c.env ?? {}) as Partial<HttpBindings>;
   const cut = (error: unknown): void => {
-    log.error({ err: error, model: model.hash }, 'a model could not be sent to its end');
+    log.error({ err: error, blob }, 'a file could not be sent to its end');
     outgoing?.destroy();
   };
   return c.body(streamOf(first, pieces, cut), 200, full);

@@ -3,7 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { postgresBinaries, startPostgres, type TestPostgres } from '../testing/postgres.ts';
-import { clearRows, repositoryContract } from '../testing/repository-contract.ts';
+import {
+  clearRows,
+  repositoryContract,
+  spoilIdentity,
+  TRANSCRIPTS_KEPT,
+} from '../testing/repository-contract.ts';
 import { silentLog } from '../testing/silent-log.ts';
 import { openDatabase } from './database.ts';
 import { fileBlobStore } from './file-blob-store.ts';
@@ -39,8 +44,15 @@ if (binaries === undefined) {
 
   repositoryContract('PostgreSQL', async () => {
     const database = await open();
-    const repository = repositoryOver(database, fileBlobStore(join(folder, 'blobs')));
-    return { repository, clear: () => clearRows(database), close: () => database.close() };
+    const repository = repositoryOver(database, fileBlobStore(join(folder, 'blobs')), {
+      transcriptsKept: TRANSCRIPTS_KEPT,
+    });
+    return {
+      repository,
+      clear: () => clearRows(database),
+      spoilIdentity: (text) => spoilIdentity(database, text),
+      close: () => database.close(),
+    };
   });
 
   describe('PostgreSQL that comes and goes', () => {

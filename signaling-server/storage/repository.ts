@@ -1,23 +1,38 @@
 import type { BlobStore } from './blob-store.ts';
 import type { Database } from './database.ts';
 import { type FederationRepository, federationRepository } from './federation-repository.ts';
+import { type IdentityRepository, identityRepository } from './identity-repository.ts';
 import { type RunRepository, runRepository } from './run-repository.ts';
 import { type ServerStore, serverStore } from './server-store.ts';
+import { type TranscriptRepository, transcriptRepository } from './transcript-repository.ts';
 
 /** All that the server keeps. It is the session's `Store` as well. */
-export interface Repository extends FederationRepository, RunRepository, ServerStore {
+export interface Repository
+  extends FederationRepository,
+    IdentityRepository,
+    RunRepository,
+    ServerStore,
+    TranscriptRepository {
   readonly blobs: BlobStore;
+}
+
+export interface RepositoryOptions {
+  /** Secure rounds of each run whose transcripts are kept. */
+  readonly transcriptsKept: number;
+  readonly nowMs?: () => number;
 }
 
 export function repositoryOver(
   database: Database,
   blobs: BlobStore,
-  nowMs: () => number = Date.now,
+  { transcriptsKept, nowMs = Date.now }: RepositoryOptions,
 ): Repository {
   return {
     blobs,
     ...federationRepository(database, nowMs),
+    ...identityRepository(database, nowMs),
     ...runRepository(database, nowMs),
     ...serverStore(database, blobs, nowMs),
+    ...transcriptRepository(database, blobs, nowMs, transcriptsKept),
   };
 }

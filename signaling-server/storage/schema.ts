@@ -1,12 +1,14 @@
 import { sql } from 'drizzle-orm';
 import {
   bigint,
+  check,
   doublePrecision,
   index,
   integer,
   jsonb,
   pgTable,
   primaryKey,
+  smallint,
   text,
   uniqueIndex,
 } from 'drizzle-orm/pg-core';
@@ -81,6 +83,20 @@ export const modelVersions = pgTable(
   (table) => [primaryKey({ columns: [table.run, table.version] })],
 );
 
+/** Of secure rounds: the file of the last attempt that this server saw, of the last rounds of each run. */
+export const transcripts = pgTable(
+  'transcripts',
+  {
+    run: text('run').notNull(),
+    round: bigint('round', { mode: 'number' }).notNull(),
+    bytes: bigint('bytes', { mode: 'number' }).notNull(),
+    /** SHA-256 of the file: its name in the blob store. */
+    blob: text('blob').notNull(),
+    savedAtMs: atMs('saved_at_ms'),
+  },
+  (table) => [primaryKey({ columns: [table.run, table.round] })],
+);
+
 export const metrics = pgTable(
   'metrics',
   {
@@ -117,3 +133,18 @@ export const participants = pgTable('participants', {
   firstSeenAtMs: atMs('first_seen_at_ms'),
   lastSeenAtMs: atMs('last_seen_at_ms'),
 });
+
+/**
+ * The key that this server signs with, the same for all its replicas and after every restart. It lies here as it is:
+ * whoever can read the database can sign as this server.
+ */
+export const serverIdentity = pgTable(
+  'server_identity',
+  {
+    id: smallint('id').primaryKey(),
+    /** Base64url of the 32-byte Ed25519 seed (RFC 8032, section 5.1.5). */
+    privateKey: text('private_key').notNull(),
+    createdAtMs: atMs('created_at_ms'),
+  },
+  (table) => [check('server_identity_one_row', sql`${table.id} = 1`)],
+);

@@ -8,14 +8,14 @@ import { type BlobStore, readBlob } from './blob-store.ts';
 import type { Database } from './database.ts';
 import { ledgerEvents, metrics, modelVersions, rounds } from './schema.ts';
 
-export interface ServerStore extends Store {
+export interface ServerStore extends Omit<Store, 'saveTranscript'> {
   /** As {@link Store.loadRecords}, at most `limit` of them. */
   listRecords(run: string, fromRound: number, limit: number): Promise<RoundRecord[]>;
   /** The chain of one dataset, oldest first. */
   readLedger(dataset: string): Promise<ChainedEntry[]>;
 }
 
-/** The session's Store over rows and blobs. Everything is durable, and idempotent, once it resolves. */
+/** The session's Store over rows and blobs, but for transcripts (transcript-repository.ts). Everything is durable, and idempotent, once it resolves. */
 export function serverStore(database: Database, blobs: BlobStore, nowMs: () => number): ServerStore {
   /** Of two records of one round, that of the later attempt comes later: it superseded the other. */
   const selectRecords = (run: string, fromRound: number, limit: number | undefined) =>

@@ -1,11 +1,13 @@
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Federation, parseFederation, sampleFederations } from '../../shared/federation/index.ts';
-import type { ParticipantId } from '../../shared/identity/index.ts';
+import { type ParticipantId, verifySignature } from '../../shared/identity/index.ts';
+import { webCryptoRandom } from '../../shared/random/index.ts';
 import { storeContract } from '../../shared/testing/store-contract.ts';
 import { layoutOf, makeModel } from '../../shared/update/index.ts';
 import type { RoundRecord } from '../../shared/wire/index.ts';
 import { seedSamples } from '../seed.ts';
+import { readBlob } from '../storage/blob-store.ts';
 import type { Database } from '../storage/database.ts';
 import type { Repository } from '../storage/repository.ts';
 import { silentLog } from './silent-log.ts';
@@ -14,13 +16,23 @@ export interface OpenedRepository {
   readonly repository: Repository;
   /** Forgets every row. */
   clear(): Promise<void>;
+  /** Writes something else where the server's key is kept. */
+  spoilIdentity(text: string): Promise<void>;
   close(): Promise<void>;
 }
 
+export const TRANSCRIPTS_KEPT = 3;
+
 export async function clearRows(database: Database): Promise<void> {
   await database.run((db) =>
-    db.execute(sql`truncate federations, runs, rounds, model_versions, metrics, ledger_events, participants`),
+    db.execute(
+      sql`truncate federations, runs, rounds, model_versions, metrics, ledger_events, participants, transcripts, server_identity`,
+    ),
   );
+}
+
+export async function spoilIdentity(database: Database, text: string): Promise<void> {
+  await database.run((db) => db.execute(sql`update server_identity set private_key = ${text}`));
 }
 
 const layout = layoutOf([{ name: 'w', shape: [2] }]);
@@ -49,6 +61,7 @@ function recordOf(round: number, changes: Partial<RoundRecord> = {}): RoundRecor
     exchangeMs: 2,
     applyMs: 3,
     evaluation: null,
+    secure: null,
     ...changes,
   };
 }
@@ -63,11 +76,29 @@ export function repositoryContract(name: string, open: () => Promise<OpenedRepos
   }, 120_000);
   afterAll(() => opened?.close());
 
+  const readTranscript = async (run: string, round: number): Promise<Uint8Array | undefined> => {
+    try {
+      const { blob, bytes } = await repository.findTranscript(run, round);
+      const file = await readBlob(repository.blobs, blob);
+      expect(file.byteLength).toBe(bytes);
+      return file;
+    } catch (thrown) {
+      expect(thrown).toMatchObject({ code: 'http.not-found' });
+      return undefined;
+    }
+  };
+
   storeContract(
     `the repository on ${name}`,
     async () => {
       await opened.clear();
-      return { store: repository, readLedger: repository.readLedger, close: async () => undefined };
+      return {
+        store: repository,
+        readLedger: repository.readLedger,
+        readTranscript,
+        transcriptsKept: TRANSCRIPTS_KEPT,
+        close: async () => undefined,
+      };
     },
     { reopen: false, readLedger: true },
   );
@@ -262,8 +293,52 @@ export function repositoryContract(name: string, open: () => Promise<OpenedRepos
       await repository.putFederation(changed);
       await seedSamples(repository, silentLog);
       const kept = await repository.listFederations({ limit: 10 });
-      expect(kept).toEqual([sampleFederations[0], changed]);
+      const expected = sampleFederations.map((sample) => (sample.id === changed.id ? changed : sample));
+      expect(kept).toEqual(expected.sort((a, b) => (a.id < b.id ? -1 : 1)));
       expect((await repository.currentRun(sampleFederations[0]!)).id).toBe(run.id);
+    });
+
+    describe('transcripts', () => {
+      test('files that nothing names any more are deleted', async () => {
+        const keys: string[] = [];
+        for (let round = 1; round <= TRANSCRIPTS_KEPT + 1; round++) {
+          await repository.saveTranscript('pruned', round, Uint8Array.of(100 + round));
+          keys.push((await repository.findTranscript('pruned', round)).blob);
+        }
+        await repository.saveTranscript('pruned', TRANSCRIPTS_KEPT + 1, Uint8Array.of(99));
+        const has = await Promise.all(keys.map((key) => repository.blobs.has(key)));
+        expect(has).toEqual([false, true, true, false]);
+      });
+
+      test('one file of two rounds stays until both are gone', async () => {
+        const file = Uint8Array.of(77);
+        await repository.saveTranscript('one', 1, file);
+        await repository.saveTranscript('two', 1, file);
+        await repository.saveTranscript('one', 1, Uint8Array.of(78));
+        expect(await readTranscript('two', 1)).toEqual(file);
+      });
+    });
+
+    describe("the server's identity", () => {
+      test('is made once, however many ask at once', async () => {
+        await opened.clear();
+        const random = webCryptoRandom(crypto);
+        const made = await Promise.all([1, 2, 3].map(() => repository.serverIdentity(random)));
+        expect(new Set(made.map(({ id }) => id)).size).toBe(1);
+        const message = new TextEncoder().encode('message');
+        const signature = await made[0]!.sign(message);
+        expect(verifySignature(made[2]!.publicKey, message, signature)).toBe(true);
+        await opened.clear();
+        expect((await repository.serverIdentity(random)).id).not.toBe(made[0]!.id);
+      });
+
+      test('a damaged key is refused by name, and not repeated', async () => {
+        const text = 'c2VjcmV0';
+        await opened.spoilIdentity(text);
+        const refusal = repository.serverIdentity(webCryptoRandom(crypto));
+        await expect(refusal).rejects.toMatchObject({ code: 'storage.corrupt' });
+        await expect(refusal).rejects.not.toThrow(text);
+      });
     });
 
     test('a participant may be seen any number of times', async () => {

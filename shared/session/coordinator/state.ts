@@ -1,6 +1,10 @@
 import { type NodeId, type ParticipantId, SERVER } from '../../identity/index.ts';
 import type { AttemptId, ModelRef, Plan, RoundRecord } from '../../wire/index.ts';
+import type { CollectedSum } from '../effects.ts';
+import type { DrawProof } from '../groups.ts';
 import type { EvaluationCounts } from '../ports.ts';
+import type { DrawState } from './draw.ts';
+import type { SecureRound } from './secure-stage.ts';
 
 /** What a coordinator needs to know of its federation and its host. */
 export interface CoordinatorContext {
@@ -9,12 +13,18 @@ export interface CoordinatorContext {
   readonly federationRevision: number;
   readonly minParticipants: number;
   readonly groupSize: number;
+  /** More than groupSize take part in several groups. */
+  readonly maxParticipants: number;
   readonly maximumRounds: number;
   readonly targetAccuracy: number | undefined;
   readonly checkpointEvery: number;
   readonly trainMs: number;
   readonly exchangeMs: number;
   readonly applyMs: number;
+  /** The federation asks for secure aggregation: owners add up what they cannot see. */
+  readonly secure: boolean;
+  /** How long participants of a secure round may take for their keys, and again for their shares. */
+  readonly setupMs: number;
   /** True when participants may own slices: the federation allows paths between them. */
   readonly mesh: boolean;
   /** True when the federation lets the server own slices. */
@@ -33,10 +43,14 @@ export interface Member {
   readonly here: boolean;
   /** It refused a round: not invited again until it joins anew. */
   readonly refused: boolean;
+  /** To the nonce that it will reveal in the next draw of groups. */
+  readonly commitment: Uint8Array<ArrayBuffer> | undefined;
 }
 
-/** One attempt at a round, from invitation to commit. */
+/** One attempt at a round, from invitation to commit; of several groups, each has its own. */
 export interface RoundState {
+  /** 0 where one group is all there is. */
+  readonly group: number;
   readonly attempt: AttemptId;
   readonly base: ModelRef;
   plan: Plan;
@@ -45,6 +59,7 @@ export interface RoundState {
   readonly dropped: Set<ParticipantId>;
   readonly trained: Set<ParticipantId>;
   readonly uploaded: Map<ParticipantId, number>;
+  /** Hashes of the model; of several groups, of the group's sum. */
   readonly applied: Map<ParticipantId, string>;
   /** Evaluations by those who were done before the round was concluded. */
   readonly evaluated: Map<ParticipantId, { readonly hash: string; readonly counts: EvaluationCounts }>;
@@ -53,6 +68,21 @@ export interface RoundState {
   readonly startedAtMs: number;
   trainedAtMs: number | undefined;
   uploadedAtMs: number | undefined;
+  /** Undefined in a plain round. */
+  secure: SecureRound | undefined;
+  /** What the server put together of a group's sum in the present tally. */
+  collected: CollectedSum | undefined;
+  /** A group that has done its part: its sum is to be combined with those of the others. */
+  isFinished: boolean;
+}
+
+/** What the groups of a round have in common. */
+export interface SplitState {
+  readonly draw: DrawProof;
+  /** Members of groups that were abandoned, and those who sat out. */
+  readonly lost: readonly ParticipantId[];
+  /** Models that came of the sum of all groups, by hash; undefined until it is sent. */
+  readonly applied: Map<ParticipantId, string> | undefined;
 }
 
 export interface PendingEvaluation {
@@ -61,11 +91,22 @@ export interface PendingEvaluation {
   readonly counts: Map<ParticipantId, EvaluationCounts>;
 }
 
+/** How often one slice may change hands before the round is given up. */
+export const MAX_REASSIGNMENTS = 4;
+
 export type FinishReason = 'maximum-rounds' | 'target-accuracy' | 'stopped';
 
 export type CoordinatorStatus =
   | { readonly name: 'gathering' }
-  | { readonly name: 'round'; readonly round: RoundState }
+  /** Nonces are awaited from those who are to be split into groups. */
+  | { readonly name: 'drawing'; readonly draw: DrawState }
+  | {
+      readonly name: 'round';
+      /** One for each group that is not abandoned. */
+      readonly rounds: readonly RoundState[];
+      /** Undefined where one group is all there is. */
+      readonly split: SplitState | undefined;
+    }
   /** The last round is done; only its evaluation is waited for. */
   | { readonly name: 'closing'; readonly reason: FinishReason }
   | { readonly name: 'finished'; readonly reason: FinishReason };
@@ -125,8 +166,17 @@ export function draftOf(state: CoordinatorState): CoordinatorState {
     holders: new Set(state.holders),
     unavailable: new Set(state.unavailable),
     evaluation: state.evaluation && { ...state.evaluation, counts: new Map(state.evaluation.counts) },
-    status:
-      state.status.name === 'round' ? { name: 'round', round: draftRound(state.status.round) } : state.status,
+    status: draftStatus(state.status),
+  };
+}
+
+function draftStatus(status: CoordinatorStatus): CoordinatorStatus {
+  if (status.name !== 'round') return status;
+  const { split } = status;
+  return {
+    name: 'round',
+    rounds: status.rounds.map(draftRound),
+    split: split && { ...split, applied: split.applied && new Map(split.applied) },
   };
 }
 
@@ -145,4 +195,13 @@ function draftRound(round: RoundState): RoundState {
 /** Those of the cohort still counted on, in the cohort's order. */
 export function remaining(round: RoundState): ParticipantId[] {
   return round.plan.cohort.filter((id) => !round.dropped.has(id));
+}
+
+/**
+ * Everyone who must know the plan: the cohort, and the server where it owns a slice, may come to in a secure round, or is to
+ * combine the sums of several groups.
+ */
+export function audience({ plan, secure }: RoundState): NodeId[] {
+  const withServer = plan.owners.includes(SERVER) || secure?.serverMayOwn || plan.group !== undefined;
+  return withServer ? [...plan.cohort, SERVER] : plan.cohort;
 }

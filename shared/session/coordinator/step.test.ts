@@ -31,12 +31,15 @@ function coordinator(
     federationRevision: 1,
     minParticipants: 2,
     groupSize: 16,
+    maxParticipants: 16,
     maximumRounds: 10,
     targetAccuracy: undefined,
     checkpointEvery: 1,
     trainMs: 1000,
     exchangeMs: 600,
     applyMs: 300,
+    secure: false,
+    setupMs: 200,
     mesh: true,
     serverMayOwn: false,
     evaluates: false,
@@ -116,7 +119,7 @@ function counting(change: Partial<CoordinatorContext> = {}, ids: ParticipantId[]
 }
 function planOf({ state }: Machine<CoordinatorState>) {
   if (state.status.name !== 'round') throw new Error(`no round, but ${state.status.name}`);
-  return state.status.round.plan;
+  return state.status.rounds[0]!.plan;
 }
 
 describe('members', () => {
@@ -131,7 +134,7 @@ describe('members', () => {
   test('C-02: another incarnation is the loss of the earlier one first', () => {
     const machine = begun();
     join(machine, CAROL, { incarnation: 2 });
-    expect(machine.state.status).toMatchObject({ round: { dropped: new Set([CAROL]) } });
+    expect(machine.state.status).toMatchObject({ rounds: [{ dropped: new Set([CAROL]) }] });
     expect(machine.state.members.get(CAROL)).toMatchObject({ incarnation: 2, here: true });
   });
 
@@ -265,14 +268,14 @@ describe('pace', () => {
     const machine = begun();
     expect(machine.hear(ALICE, { ...say.trained, attempt: attemptOf(1) })).toEqual([]);
     expect(effectsOf(machine.hear(DAVE, say.trained), 'notice')[0]!.error?.code).toBe('wire.out-of-phase');
-    expect(machine.state.status).toMatchObject({ round: { trained: new Set() } });
+    expect(machine.state.status).toMatchObject({ rounds: [{ trained: new Set() }] });
   });
 
   test('C-11: whoever is late with training, then with uploading, is dropped', () => {
     const machine = begun({}, [ALICE, BOB, CAROL, DAVE]);
     allTrained(machine, [ALICE, BOB, CAROL]);
     machine.take({ type: 'timer', name: 'train' });
-    expect(machine.state.status).toMatchObject({ round: { dropped: new Set([DAVE]) } });
+    expect(machine.state.status).toMatchObject({ rounds: [{ dropped: new Set([DAVE]) }] });
     const revision = planOf(machine).revision;
     allUploaded(machine, [ALICE, BOB], revision);
     machine.take({ type: 'timer', name: 'exchange' });
@@ -315,7 +318,7 @@ describe('pace', () => {
   test('C-15: whoever refuses is dropped, and invited again only after joining anew', () => {
     const machine = begun();
     machine.hear(CAROL, say.refuse('training.diverged'));
-    expect(machine.state.status).toMatchObject({ round: { dropped: new Set([CAROL]) } });
+    expect(machine.state.status).toMatchObject({ rounds: [{ dropped: new Set([CAROL]) }] });
     expect(machine.state.members.get(CAROL)?.refused).toBe(true);
     join(machine, CAROL);
     expect(machine.state.members.get(CAROL)?.refused).toBe(false);
@@ -328,7 +331,7 @@ describe('pace', () => {
     const late = { ...say.refuse('model.unavailable'), attempt: attemptOf(0, 5) } as Message;
     machine.hear(CAROL, late);
     expect(machine.state.model).toEqual(refOf(modelOf(4)));
-    expect(machine.state.status).toMatchObject({ name: 'round', round: { dropped: new Set([CAROL]) } });
+    expect(machine.state.status).toMatchObject({ name: 'round', rounds: [{ dropped: new Set([CAROL]) }] });
     expect(machine.state.members.get(CAROL)?.refused).toBe(false);
   });
 
@@ -417,20 +420,20 @@ describe('losses', () => {
   ])('C-25: whose slice is rejected %s is left out', (_, reach) => {
     const machine = reach();
     machine.hear(ALICE, say.reject(BOB));
-    expect(machine.state.status).toMatchObject({ round: { dropped: new Set([BOB]) } });
+    expect(machine.state.status).toMatchObject({ rounds: [{ dropped: new Set([BOB]) }] });
     if (reach === counting) expect(planOf(machine)).toMatchObject({ survivors: [ALICE, CAROL], tally: 2 });
   });
 
   test('C-25: the server as owner is heard too', () => {
     const machine = begun({ mesh: false, serverMayOwn: true });
     machine.hear(SERVER, say.reject(BOB));
-    expect(machine.state.status).toMatchObject({ round: { dropped: new Set([BOB]) } });
+    expect(machine.state.status).toMatchObject({ rounds: [{ dropped: new Set([BOB]) }] });
   });
 
   test('C-25: a reject from someone who owns nothing is not heard', () => {
     const machine = begun({ mesh: false, serverMayOwn: true });
     machine.hear(ALICE, say.reject(BOB));
-    expect(machine.state.status).toMatchObject({ round: { dropped: new Set() } });
+    expect(machine.state.status).toMatchObject({ rounds: [{ dropped: new Set() }] });
   });
 
   test('C-26: missing sums of the present tally, and undeliverable slices, get another owner', () => {
@@ -470,6 +473,7 @@ describe('conclusion', () => {
       exchangeMs: 30,
       applyMs: 20,
       evaluation: null,
+      secure: null,
     });
     expect(sent(effects, 'commit').map(({ to }) => to)).toEqual([...TRIO, DAVE]);
     expect(machine.state).toMatchObject({ model: { version: 1, hash: 'aa' }, electorate: TRIO });

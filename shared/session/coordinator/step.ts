@@ -1,27 +1,68 @@
 import type { ErrorCode } from '../../errors/index.ts';
 import { type NodeId, type ParticipantId, SERVER } from '../../identity/index.ts';
-import type { AttemptId, Message, MessageOf, ModelRef, RoundRecord } from '../../wire/index.ts';
+import type { AttemptId, Message, MessageOf, ModelRef } from '../../wire/index.ts';
 import {
-  attemptTag,
   compareAttempts,
-  type Effect,
+  type RoundTimerName,
   type SessionEvent,
   type Step,
   type TimerName,
 } from '../effects.ts';
+import { type DrawProof, groupable } from '../groups.ts';
 import { drawCohort } from './cohort.ts';
+import { Desk, roundTag } from './desk.ts';
 import {
+  abandonDraw,
+  beginDraw,
+  closeDraw,
+  type DrawDesk,
+  groupSizesOf,
+  leaveDraw,
+  onNonce,
+} from './draw.ts';
+import { holdersOf, newestModel, withoutItem } from './members.ts';
+import { favouriteOf, recordOf, survivorsOf } from './record.ts';
+import {
+  advance,
+  askToConfirm,
+  convictedOwners,
+  handOver,
+  isRevealing,
+  maySurvive,
+  onDispute,
+  onMissing,
+  onSetupMessage,
+  onSetupTimer,
+  onSurvivorRejected,
+  type SecureDesk,
+} from './secure-round.ts';
+import { beginSecure, isSecure, neededBy } from './secure-stage.ts';
+import {
+  abandonGroup,
+  checkTotal,
+  closeTotal,
+  fewestIn,
+  finishGroup,
+  hasReported,
+  onCollected,
+  onTotalApplied,
+  type SplitDesk,
+} from './split.ts';
+import {
+  audience,
   type CoordinatorContext,
   type CoordinatorState,
   draftOf,
   type FinishReason,
+  MAX_REASSIGNMENTS,
   type RoundState,
   remaining,
 } from './state.ts';
 
 /**
  * The coordinator: paces rounds, fixes who survived, replaces owners, concludes. It sees who did what and when,
- * never an update. The same machine runs on the server and on an elected peer. SPEC C-01 to C-37.
+ * never an update. The same machine runs on the server and on an elected peer. SPEC C-01 to C-37;
+ * of a secure round, `secure-round.ts`; of one of several groups, `draw.ts` and `split.ts`.
  */
 export function stepCoordinator(
   state: CoordinatorState,
@@ -33,27 +74,12 @@ export function stepCoordinator(
   return { state: turn.draft, effects: turn.effects };
 }
 
-/** How often one slice may change hands before the round is given up. */
-const MAX_REASSIGNMENTS = 4;
 const MAX_RETRY_DELAY_MS = 10_000;
 /** How many times the settling time is spent waiting for most of the newest round's survivors. */
 const PATIENCE = 10;
 const EVALUATION_MS = 60_000;
-const MAX_HOLDERS = 8;
 
-/** One step under way: changes a private copy of the state and gathers effects; nothing outlives it. */
-class Turn {
-  readonly draft: CoordinatorState;
-  readonly effects: Effect[] = [];
-  private readonly event: SessionEvent;
-  private readonly context: CoordinatorContext;
-
-  constructor(draft: CoordinatorState, event: SessionEvent, context: CoordinatorContext) {
-    this.draft = draft;
-    this.event = event;
-    this.context = context;
-  }
-
+class Turn extends Desk implements SecureDesk, DrawDesk, SplitDesk {
   take(): void {
     const { event } = this;
     switch (event.type) {
@@ -71,6 +97,9 @@ class Turn {
       case 'timer':
         this.onTimer(event.name);
         break;
+      case 'collected':
+        onCollected(this, event);
+        break;
       case 'model-fetched':
         if (event.model.hash === this.draft.model?.hash) this.draft.holders.add(this.context.self);
         this.draft.stored = Math.max(this.draft.stored, event.model.version);
@@ -79,10 +108,6 @@ class Turn {
         if (event.command === 'stop') this.onStop();
         break;
     }
-  }
-
-  private get round(): RoundState | undefined {
-    return this.draft.status.name === 'round' ? this.draft.status.round : undefined;
   }
 
   private onMessage(from: ParticipantId, message: Message): void {
@@ -98,8 +123,15 @@ class Turn {
       case 'uploaded':
       case 'missing':
       case 'applied':
+      case 'summed':
+      case 'dispute':
+      case 'keys':
+      case 'shares':
+      case 'confirm':
       case 'reject':
         return this.onRoundMessage(from, message);
+      case 'nonce':
+        return onNonce(this, from, message);
       case 'evaluated':
         return this.onEvaluated(from, message);
     }
@@ -112,13 +144,13 @@ class Turn {
     const before = draft.members.get(from);
     if (before !== undefined && before.incarnation !== message.incarnation) this.onDown(from);
     if (message.term > draft.term) this.raiseTerm(message.term + 1);
-    const { incarnation, model, examples, paused } = message;
-    draft.members.set(from, { incarnation, model, examples, paused, here: true, refused: false });
+    const { incarnation, model, examples, paused, commitment } = message;
+    draft.members.set(from, { incarnation, model, examples, paused, here: true, refused: false, commitment });
     if (model !== null) this.learnOf(model, from);
     this.welcome(from);
     if (draft.status.name === 'finished') this.send(from, this.finishMessage(draft.status.reason));
     if (draft.status.name === 'gathering') this.timer('settle', context.settleMs);
-    if (paused && this.round !== undefined && before?.paused === false) this.onDrop(this.round, from);
+    if (paused && before?.paused === false) this.lose(from);
   }
 
   /** A model newer than ours exists: rounds went on elsewhere while we were away. */
@@ -134,26 +166,25 @@ class Turn {
       this.effects.push({ type: 'fetch-history', from: holder, fromRound });
     draft.model = model;
     draft.holders = new Set([holder]);
-    if (this.round !== undefined)
-      this.abandon('round.superseded', 'A participant came back with a newer model.');
+    this.supersede('A participant came back with a newer model.');
   }
 
   private raiseTerm(term: number): void {
     this.draft.term = term;
     this.effects.push({ type: 'save-term', term });
-    if (this.round !== undefined)
-      this.abandon('round.superseded', 'Another coordinator was at work in the meantime.');
+    this.supersede('Another coordinator was at work in the meantime.');
   }
 
-  private welcome(to: ParticipantId): void {
-    const { draft, context } = this;
-    this.send(to, {
-      type: 'welcome',
-      run: context.run,
-      term: draft.term,
-      model: draft.model ?? null,
-      holders: this.holders(),
-    });
+  private supersede(reason: string): void {
+    abandonDraw(this, 'round.superseded', reason);
+    this.abandonAll('round.superseded', reason);
+  }
+
+  /** Someone is no longer counted on, whatever is under way. */
+  private lose(id: ParticipantId): void {
+    leaveDraw(this, id);
+    const round = this.roundOf(id);
+    if (round !== undefined) this.drop(round, id);
   }
 
   private onDown(id: ParticipantId): void {
@@ -165,7 +196,7 @@ class Turn {
       draft.evaluation = { ...draft.evaluation, expected: withoutItem(draft.evaluation.expected, id) };
       this.concludeEvaluation(false);
     }
-    if (this.round?.plan.cohort.includes(id)) this.onDrop(this.round, id);
+    this.lose(id);
   }
 
   // ---- one round ---------------------------------------------------------------------------------------------
@@ -173,9 +204,7 @@ class Turn {
   private start(): void {
     const { draft, context, event } = this;
     if (draft.status.name !== 'gathering') return;
-    const eligible = [...draft.members]
-      .filter(([, member]) => member.here && !member.paused && !member.refused)
-      .map(([id]) => id);
+    const eligible = [...draft.members.keys()].filter((id) => this.mayTakePart(id));
     const base = draft.model;
     if (base === undefined || eligible.length < context.minParticipants) return;
     if (base.version >= context.maximumRounds) return this.finish('maximum-rounds');
@@ -187,7 +216,6 @@ class Turn {
     }
     if (this.isAwaitingMost()) return this.timer('settle', context.settleMs);
     draft.gatheringSinceMs = undefined;
-    const cohort = drawCohort(eligible, context.groupSize, event.entropy);
     const round = base.version + 1;
     const last = draft.lastAttempt;
     const attempt = {
@@ -195,20 +223,49 @@ class Turn {
       round,
       attempt: last?.term === draft.term && last.round === round ? last.attempt + 1 : 0,
     };
-    const plan = {
-      revision: 0,
-      cohort,
-      owners: context.mesh ? [...cohort] : [SERVER as NodeId],
-      survivors: null,
-      tally: 0,
-    };
     draft.lastAttempt = attempt;
-    draft.status = {
-      name: 'round',
-      round: {
+    const drawn = this.drawMembers(eligible);
+    if (drawn !== undefined) return beginDraw(this, attempt, base, drawn);
+    const cohort = drawCohort(eligible, context.groupSize, event.entropy);
+    this.beginRounds(attempt, base, [cohort], undefined, []);
+  }
+
+  private mayTakePart(id: ParticipantId): boolean {
+    const member = this.draft.members.get(id);
+    return member?.here === true && !member.paused && !member.refused;
+  }
+
+  /** Those to be split into groups; undefined where one group is all there is. An elected coordinator draws none. SPEC G-01. */
+  private drawMembers(eligible: readonly ParticipantId[]): ParticipantId[] | undefined {
+    const { draft, context, event } = this;
+    const { groupSize, maxParticipants } = context;
+    if (context.self !== SERVER || maxParticipants <= groupSize) return undefined;
+    const committed = eligible.filter((id) => draft.members.get(id)!.commitment !== undefined);
+    const members = groupable(Math.min(committed.length, maxParticipants), groupSizesOf(context));
+    return members > groupSize ? drawCohort(committed, members, event.entropy) : undefined;
+  }
+
+  beginRounds(
+    attempt: AttemptId,
+    base: ModelRef,
+    cohorts: readonly (readonly ParticipantId[])[],
+    draw: DrawProof | undefined,
+    lost: readonly ParticipantId[],
+  ): void {
+    const { draft, context } = this;
+    const rounds = cohorts.map((cohort, group): RoundState => {
+      return {
+        group,
         attempt,
         base,
-        plan,
+        plan: {
+          revision: 0,
+          cohort: [...cohort],
+          owners: context.mesh ? [...cohort] : [SERVER as NodeId],
+          survivors: null,
+          tally: 0,
+          ...(draw === undefined ? {} : { group: { index: group, count: cohorts.length } }),
+        },
         ownersRevision: 0,
         dropped: new Set(),
         trained: new Set(),
@@ -216,46 +273,91 @@ class Turn {
         applied: new Map(),
         evaluated: new Map(),
         reassigned: new Map(),
-        startedAtMs: event.atMs,
+        startedAtMs: this.atMs,
         trainedAtMs: undefined,
         uploadedAtMs: undefined,
-      },
-    };
+        secure: this.beginSecure(attempt, base, cohort),
+        collected: undefined,
+        isFinished: false,
+      };
+    });
+    const split = draw === undefined ? undefined : { draw, lost, applied: undefined };
+    draft.status = { name: 'round', rounds, split };
     // Also when a checkpoint was missed: its holder left, or rounds went on without the server.
     if (context.self === SERVER && base.version - draft.stored >= context.checkpointEvery)
       this.fetchModel(base);
     const { run, federationRevision, trainMs, exchangeMs, applyMs } = context;
     const holders = this.holders();
-    for (const to of audience(this.round!)) {
-      this.send(to, {
-        type: 'invite',
-        run,
-        attempt,
-        federationRevision,
-        base,
-        holders,
-        plan,
-        trainMs,
-        exchangeMs,
-        applyMs,
-      });
+    for (const round of rounds) {
+      const { plan } = round;
+      const deadlines = { trainMs, exchangeMs, applyMs };
+      for (const to of audience(round)) {
+        this.send(to, {
+          type: 'invite',
+          run,
+          attempt,
+          federationRevision,
+          base,
+          holders,
+          plan,
+          ...deadlines,
+          ...(draw === undefined ? {} : { draw: { cohort: [...draw.cohort], nonces: [...draw.nonces] } }),
+        });
+      }
+      // Whoever is late with keys or shares is left out at deadlines of their own, before others can have masked anything.
+      this.roundTimer(round, 'train', context.secure ? Math.max(trainMs, 3 * context.setupMs) : trainMs);
+      if (context.secure) this.roundTimer(round, 'keys', context.setupMs);
     }
-    this.timer('train', trainMs);
+    // Who left between its nonce and now is in a group that it does not take part in.
+    for (const round of rounds)
+      for (const id of round.plan.cohort)
+        if (this.isUnderWay(round) && !this.mayTakePart(id)) this.drop(round, id);
+  }
+
+  private beginSecure(
+    attempt: AttemptId,
+    base: ModelRef,
+    cohort: readonly ParticipantId[],
+  ): RoundState['secure'] {
+    const { run, federationRevision, secure, self, serverMayOwn } = this.context;
+    if (!secure) return undefined;
+    const bound = { run, attempt, federationRevision, baseHash: base.hash };
+    return beginSecure(bound, cohort, self === SERVER && serverMayOwn);
   }
 
   private onRoundMessage(
     from: ParticipantId,
-    message: MessageOf<'refuse' | 'trained' | 'uploaded' | 'missing' | 'applied' | 'reject'>,
+    message: MessageOf<
+      | 'refuse'
+      | 'trained'
+      | 'uploaded'
+      | 'missing'
+      | 'applied'
+      | 'summed'
+      | 'dispute'
+      | 'keys'
+      | 'shares'
+      | 'confirm'
+      | 'reject'
+    >,
   ): void {
-    const round = this.round;
-    if (round === undefined || compareAttempts(message.attempt, round.attempt) !== 0) return;
-    if (!round.plan.cohort.includes(from)) {
+    const { status, lastAttempt } = this.draft;
+    if (lastAttempt === undefined || compareAttempts(message.attempt, lastAttempt) !== 0) return;
+    if (status.name === 'drawing' && message.type === 'refuse') return this.onDrawRefused(from, message);
+    if (status.name !== 'round') return;
+    const round = this.roundOf(from);
+    if (round === undefined) {
+      // Its group was abandoned, which it may not have heard yet.
+      if (status.split?.lost.includes(from)) return;
       return this.notice(
         'warning',
         `A ${message.type} message came from someone who does not take part in this round.`,
         'wire.out-of-phase',
       );
     }
+    if (message.type === 'applied' && status.split !== undefined)
+      return onTotalApplied(this, status.split, from, message.hash);
+    if (round.isFinished && message.type !== 'refuse') return;
     switch (message.type) {
       case 'refuse':
         return this.onRefuse(round, from, message);
@@ -266,21 +368,41 @@ class Turn {
         return this.onUploaded(round, from, message);
       case 'missing':
         return this.onMissing(round, message);
+      case 'summed':
       case 'applied':
+        if (message.type === 'summed' && status.split === undefined) return;
         if (round.plan.survivors === null || message.tally !== round.plan.tally) return;
+        if (!isRevealing(round)) return;
         round.applied.set(from, message.hash);
         return this.checkApplied(round);
+      case 'dispute':
+        return onDispute(this, round, message);
+      case 'keys':
+      case 'shares':
+      case 'confirm':
+        return onSetupMessage(this, round, from, message);
       case 'reject':
         if (!round.plan.owners.includes(from)) return;
         return this.onReject(round, message);
     }
   }
 
-  /** The server's own owner refused a slice: the one thing that the server tells a coordinator. */
+  /** The server's own owner refused a slice, or its doorkeeper a signature: the one thing that it tells a coordinator. */
   private onServerReject(message: MessageOf<'reject'>): void {
-    const round = this.round;
+    const round = this.roundOf(message.participant);
     if (round === undefined || compareAttempts(message.attempt, round.attempt) !== 0) return;
-    if (round.plan.owners.includes(SERVER)) this.onReject(round, message);
+    if (round.isFinished) return;
+    if (this.context.self === SERVER || round.plan.owners.includes(SERVER)) this.onReject(round, message);
+  }
+
+  private onDrawRefused(from: ParticipantId, { attempt, code, reason }: MessageOf<'refuse'>): void {
+    this.exclude(from);
+    this.notice(
+      'warning',
+      `A participant refused the draw of round ${attempt.round}: ${reason}`,
+      code as ErrorCode,
+    );
+    leaveDraw(this, from);
   }
 
   private onRefuse(round: RoundState, from: ParticipantId, message: MessageOf<'refuse'>): void {
@@ -288,29 +410,31 @@ class Turn {
     if (message.code === 'model.unavailable' && draft.holders.has(this.context.self)) {
       // We hold it, so it is not lost: the trouble is that participant's own, and may be over by the next round.
       this.notice('warning', 'A participant could not get the model to start from.', 'model.unavailable');
-      return this.onDrop(round, from);
+      return this.drop(round, from);
     }
     if (message.code === 'model.unavailable') {
       // Nobody could deliver what we build on: fall back to the newest model that someone has.
       draft.unavailable.add(round.base.hash);
       draft.model = newestModel(draft);
       draft.holders = new Set(holdersOf(draft, draft.model));
-      return this.abandon(
+      return this.abandonAll(
         'model.unavailable',
         'No participant could deliver the model that the round was to start from.',
       );
     }
-    const member = draft.members.get(from);
-    if (member !== undefined) draft.members.set(from, { ...member, refused: true });
+    // What it was sent was wrong, which is another's fault: it is welcome in the next attempt.
+    if (!message.code.startsWith('secagg.')) this.exclude(from);
     this.notice('info', `A participant refused round ${round.attempt.round}: ${message.reason}`);
-    this.onDrop(round, from);
+    this.drop(round, from);
   }
 
-  private checkTrained(round: RoundState): void {
+  checkTrained(round: RoundState): void {
     if (round.trainedAtMs !== undefined || !remaining(round).every((id) => round.trained.has(id))) return;
+    // Nobody can mask, let alone upload, before it is fixed whose masks are in everyone's vector.
+    if (isSecure(round) && round.secure.stage.name !== 'masking') return;
     round.trainedAtMs = this.event.atMs;
-    this.effects.push({ type: 'cancel-timer', name: 'train' });
-    this.timer('exchange', this.context.exchangeMs);
+    this.cancelRoundTimer(round, 'train');
+    this.roundTimer(round, 'exchange', this.context.exchangeMs);
     this.checkUploaded(round);
   }
 
@@ -319,37 +443,43 @@ class Turn {
     const stuck = message.undeliverable.filter(
       (slice) => message.revision >= round.ownersRevision && slice < round.plan.owners.length,
     );
-    if (stuck.length > 0) return this.reassign(round, stuck);
-    this.checkUploaded(round);
+    if (stuck.length === 0) return this.checkUploaded(round);
+    if (isSecure(round) && round.plan.survivors !== null) return handOver(this, round, stuck, 'missing');
+    // Where nobody but the server can own, whoever does not reach it is the one to go on without.
+    if (!this.context.mesh) return this.drop(round, from);
+    this.reassign(round, stuck);
   }
 
   private checkUploaded(round: RoundState): void {
     if (round.plan.survivors !== null || round.trainedAtMs === undefined) return;
     const left = remaining(round);
-    if (left.length < this.context.minParticipants) return this.abandonTooFew(left.length);
+    if (left.length < this.needed(round)) return this.abandonTooFew(round, left.length);
     if (!left.every((id) => (round.uploaded.get(id) ?? -1) >= round.ownersRevision)) return;
+    if (!maySurvive(this, round, left)) return;
     round.uploadedAtMs = this.event.atMs;
-    this.effects.push({ type: 'cancel-timer', name: 'exchange' });
+    this.cancelRoundTimer(round, 'exchange');
     this.tally(round, left);
   }
 
   /** Fixes the survivors anew: every sum formed before is void. */
   private tally(round: RoundState, survivors: ParticipantId[]): void {
     round.applied.clear();
+    round.collected = undefined;
     this.revise(round, { survivors, tally: round.plan.tally + 1 });
-    this.timer('apply', this.context.applyMs);
+    this.roundTimer(round, 'apply', this.context.applyMs);
+    askToConfirm(this, round);
   }
 
-  private revise(round: RoundState, change: Partial<RoundState['plan']>): void {
+  revise(round: RoundState, change: Partial<RoundState['plan']>): void {
     round.plan = { ...round.plan, ...change, revision: round.plan.revision + 1 };
     if (change.owners !== undefined) {
       round.ownersRevision = round.plan.revision;
       // New owners are owed slices again, and senders the time to deliver them.
       if (round.plan.survivors === null && round.trainedAtMs !== undefined)
-        this.timer('exchange', this.context.exchangeMs);
+        this.roundTimer(round, 'exchange', this.context.exchangeMs);
     }
     for (const to of audience(round)) {
-      if (to === SERVER || this.draft.members.get(to)?.here) {
+      if (this.isHere(to)) {
         this.send(to, { type: 'plan', run: this.context.run, attempt: round.attempt, plan: round.plan });
       }
     }
@@ -366,7 +496,7 @@ class Turn {
       round.reassigned.set(slice, times);
       const next = times > MAX_REASSIGNMENTS ? undefined : this.nextOwner(round, slice);
       if (next === undefined)
-        return this.abandon('round.owner-lost', `Nobody is left to add up slice ${slice}.`);
+        return this.abandon(round, 'round.owner-lost', `Nobody is left to add up slice ${slice}.`);
       owners[slice] = next;
     }
     this.revise(round, { ...change, owners });
@@ -378,6 +508,8 @@ class Turn {
     const { self, serverMayOwn } = this.context;
     const old = round.plan.owners[slice]!;
     if (self === SERVER && serverMayOwn && old !== SERVER) return SERVER;
+    // Participants that meet at the server only have no way to send each other slices.
+    if (!this.context.mesh) return undefined;
     const candidates = remaining(round).filter((id) => id !== old);
     return candidates[(slice + (round.reassigned.get(slice) ?? 0)) % Math.max(1, candidates.length)];
   }
@@ -385,100 +517,107 @@ class Turn {
   private onMissing(round: RoundState, message: MessageOf<'missing'>): void {
     if (round.plan.survivors === null || message.tally !== round.plan.tally) return;
     const slices = message.slices.filter((slice) => slice < round.plan.owners.length);
-    if (slices.length > 0) this.reassign(round, slices);
+    if (isSecure(round)) onMissing(this, round, slices);
+    else if (slices.length > 0) this.reassign(round, slices);
   }
 
-  private onReject(round: RoundState, { participant, code }: MessageOf<'reject'>): void {
-    if (!round.plan.cohort.includes(participant) || round.dropped.has(participant)) return;
+  private onReject(round: RoundState, message: MessageOf<'reject'>): void {
+    const { participant, code } = message;
+    if (!round.plan.cohort.includes(participant)) return;
+    if (isSecure(round) && round.plan.survivors !== null) return onSurvivorRejected(this, round, message);
+    if (round.dropped.has(participant)) return;
     this.notice(
       'warning',
       `What ${participant} sent was refused by an owner; it is left out of this round.`,
       code as ErrorCode,
     );
-    this.onDrop(round, participant, true);
+    this.drop(round, participant, true);
   }
 
   /** Someone of the cohort no longer counts. `tainted`: what it sent must not stay in the sum either. */
-  private onDrop(round: RoundState, id: ParticipantId, tainted = false): void {
+  drop(round: RoundState, id: ParticipantId, tainted = false): void {
     if (round.dropped.has(id)) return;
     round.dropped.add(id);
+    if (round.isFinished) return checkTotal(this);
     const { survivors } = round.plan;
-    const owned = round.plan.owners.flatMap((owner, slice) => (owner === id && !tainted ? [slice] : []));
+    const keeps = tainted && round.secure === undefined;
+    const owned = round.plan.owners.flatMap((owner, slice) => (owner === id && !keeps ? [slice] : []));
     const left = remaining(round);
     if (survivors === null) {
-      if (left.length < this.context.minParticipants) return this.abandonTooFew(left.length);
+      if (left.length < this.needed(round)) return this.abandonTooFew(round, left.length);
       if (owned.length > 0) this.reassign(round, owned);
-      if (this.round !== undefined) this.checkTrained(this.round);
-      if (this.round !== undefined) this.checkUploaded(this.round);
+      if (this.isUnderWay(round)) this.checkTrained(round);
+      if (this.isUnderWay(round)) this.checkUploaded(round);
+      if (this.isUnderWay(round)) advance(this, round, 'lost');
       return;
     }
-    if (!tainted && this.allApplied(round)) return this.conclude(round);
+    if (!tainted && hasReported(round)) {
+      this.conclude(round);
+      // The group's sum may not have reached the server yet, and then may never from an owner that is lost.
+      if (!this.isUnderWay(round) || round.isFinished) return;
+    }
+    if (isSecure(round)) {
+      // Survivors stay as they are: a second sum, without this one, would give its update away. SPEC C-45.
+      if (owned.length > 0) handOver(this, round, owned, 'lost');
+      if (this.isUnderWay(round)) advance(this, round, 'lost');
+      return;
+    }
     // With its own slices gone with it, its share of the sum cannot be completed: count again without it. SPEC C-24.
     const recount = survivors.includes(id) && (owned.length > 0 || tainted);
     const counted = recount ? survivors.filter((other) => other !== id) : survivors;
-    if (counted.length < this.context.minParticipants) return this.abandonTooFew(counted.length);
+    if (counted.length < fewestIn(round, this)) return this.abandonTooFew(round, counted.length);
     const change = recount ? { survivors: counted, tally: round.plan.tally + 1 } : {};
     if (recount) {
       round.applied.clear();
-      this.timer('apply', this.context.applyMs);
+      round.collected = undefined;
+      this.roundTimer(round, 'apply', this.context.applyMs);
     }
     if (owned.length > 0) this.reassign(round, owned, change);
     else if (recount) this.revise(round, change);
-    if (this.round !== undefined) this.checkApplied(this.round);
-  }
-
-  private allApplied(round: RoundState): boolean {
-    const waitedFor = (round.plan.survivors ?? []).filter((id) => !round.dropped.has(id));
-    return waitedFor.length > 0 && waitedFor.every((id) => round.applied.has(id));
+    if (this.isUnderWay(round)) this.checkApplied(round);
   }
 
   private checkApplied(round: RoundState): void {
-    if (round.plan.survivors !== null && this.allApplied(round)) this.conclude(round);
+    if (hasReported(round)) this.conclude(round);
   }
 
-  private conclude(round: RoundState): void {
+  private conclude(round: RoundState, isLate = false): void {
+    if (round.plan.group === undefined) this.commit([round], round.applied);
+    else finishGroup(this, round, isLate);
+  }
+
+  commit(rounds: readonly RoundState[], applied: ReadonlyMap<ParticipantId, string>): void {
     const { draft, context, event } = this;
-    const byHash = new Map<string, ParticipantId[]>();
-    for (const [id, hash] of round.applied) byHash.set(hash, [...(byHash.get(hash) ?? []), id]);
-    const [hash, holders] = [...byHash].sort((a, b) => b[1].length - a[1].length)[0] ?? ['', []];
-    const needed = Math.min(context.minParticipants, round.plan.survivors!.length);
-    if (holders.length < needed || holders.length * 2 <= round.applied.size) {
-      return this.abandon('round.diverged', `${byHash.size} different models came out of one round.`);
+    const { hash, holders, hashes } = favouriteOf(applied);
+    const survivors = survivorsOf(rounds);
+    const needed = Math.min(context.minParticipants, survivors.length);
+    if (holders.length < needed || holders.length * 2 <= applied.size) {
+      return this.abandonAll('round.diverged', `${hashes} different models came out of one round.`);
     }
-    if (byHash.size > 1)
+    if (hashes > 1)
       this.notice(
         'error',
         'Some participants computed another model and fetch the common one.',
         'round.diverged',
       );
-    const record: RoundRecord = {
-      ...round.attempt,
-      coordinator: context.self,
-      federationRevision: context.federationRevision,
-      baseHash: round.base.hash,
-      hash,
-      survivors: round.plan.survivors!,
-      dropped: [...round.dropped].filter((id) => !round.plan.survivors!.includes(id)),
-      startedAtMs: round.startedAtMs,
-      trainMs: elapsedMs(round.startedAtMs, round.trainedAtMs!),
-      exchangeMs: elapsedMs(round.trainedAtMs!, round.uploadedAtMs!),
-      applyMs: elapsedMs(round.uploadedAtMs!, event.atMs),
-      evaluation: null,
-    };
+    const lost = draft.status.name === 'round' ? (draft.status.split?.lost ?? []) : [];
+    const record = recordOf(rounds, lost, hash, event.atMs, context);
+    for (const id of rounds.flatMap(convictedOwners)) this.exclude(id);
     draft.model = { version: record.round, hash };
     draft.holders = new Set(holders);
     draft.failures = 0;
-    draft.electorate = round.plan.survivors!;
+    draft.electorate = survivors;
     for (const id of holders) {
       const member = draft.members.get(id);
       if (member !== undefined) draft.members.set(id, { ...member, model: draft.model });
     }
-    this.cancelRoundTimers();
+    this.cancelAllTimers();
     this.effects.push({ type: 'save-record', record });
     this.concludeEvaluation(true);
     if (context.evaluates) {
-      const expected = new Set(holders.filter((id) => round.plan.survivors!.includes(id)));
-      const early = [...round.evaluated].filter(([id, done]) => done.hash === hash && expected.has(id));
+      const expected = new Set(holders.filter((id) => survivors.includes(id)));
+      const evaluated = rounds.flatMap((round) => [...round.evaluated]);
+      const early = evaluated.filter(([id, done]) => done.hash === hash && expected.has(id));
       draft.evaluation = { record, expected, counts: new Map(early.map(([id, { counts }]) => [id, counts])) };
       this.timer('evaluation', EVALUATION_MS);
     }
@@ -494,32 +633,44 @@ class Turn {
     this.concludeEvaluation(false);
   }
 
-  private announce(record: RoundRecord): void {
-    for (const [id, member] of this.draft.members) {
-      if (member.here)
-        this.send(id, { type: 'commit', run: this.context.run, record, holders: this.holders() });
-    }
+  private needed(round: RoundState): number {
+    return neededBy(round, fewestIn(round, this));
   }
 
-  private abandonTooFew(left: number): void {
+  private abandonTooFew(round: RoundState, left: number): void {
     this.abandon(
+      round,
       'round.too-few-participants',
-      `${left} participants remain; the federation needs ${this.context.minParticipants}.`,
+      `${left} participants remain; the round needs ${this.needed(round)}.`,
     );
   }
 
-  private abandon(code: ErrorCode, reason: string): void {
-    const { draft } = this;
-    const round = this.round;
-    if (round === undefined) return;
-    for (const to of audience(round)) {
-      if (to === SERVER || draft.members.get(to)?.here) {
-        this.send(to, { type: 'abandon', run: this.context.run, attempt: round.attempt, code, reason });
-      }
+  abandon(round: RoundState, code: ErrorCode, reason: string): void {
+    if (!this.isUnderWay(round)) return;
+    if (round.plan.group === undefined) this.abandonAll(code, reason);
+    else abandonGroup(this, round, code, reason);
+  }
+
+  /** All groups of the round under way. */
+  abandonAll(code: ErrorCode, reason: string): void {
+    const { rounds } = this;
+    const { status, lastAttempt } = this.draft;
+    if (status.name !== 'round') return;
+    const attempt = lastAttempt!;
+    const told = new Set<NodeId>(rounds.flatMap(audience));
+    if (status.split !== undefined) told.add(SERVER);
+    for (const to of told) {
+      if (this.isHere(to)) this.send(to, { type: 'abandon', run: this.context.run, attempt, code, reason });
     }
-    this.cancelRoundTimers();
-    this.effects.push({ type: 'cancel-sends', tag: roundTag(round.attempt) });
-    this.notice('warning', `Round ${round.attempt.round} was abandoned: ${reason}`, code);
+    this.cancelAllTimers();
+    for (const { group } of rounds)
+      this.effects.push({ type: 'cancel-sends', tag: roundTag(attempt, group) });
+    this.retry(attempt.round, code, reason);
+  }
+
+  retry(round: number, code: ErrorCode, reason: string): void {
+    const { draft } = this;
+    this.notice('warning', `Round ${round} was abandoned: ${reason}`, code);
     draft.status = { name: 'gathering' };
     this.timer('retry', Math.min(MAX_RETRY_DELAY_MS, 250 * 2 ** draft.failures));
     draft.failures++;
@@ -530,7 +681,8 @@ class Turn {
   private onEvaluated(from: ParticipantId, message: MessageOf<'evaluated'>): void {
     const { evaluation } = this.draft;
     const { hash, counts } = message;
-    if (message.round === this.round?.attempt.round) this.round.evaluated.set(from, { hash, counts });
+    const round = this.roundOf(from) ?? this.rounds[0];
+    if (message.round === round?.attempt.round) round.evaluated.set(from, { hash, counts });
     if (evaluation === undefined || evaluation.record.hash !== message.hash || !evaluation.expected.has(from))
       return;
     evaluation.counts.set(from, message.counts);
@@ -565,7 +717,7 @@ class Turn {
 
   private onStop(): void {
     if (this.draft.status.name === 'finished') return;
-    if (this.round !== undefined) this.abandon('round.superseded', 'The run was stopped.');
+    this.supersede('The run was stopped.');
     this.finish('stopped');
   }
 
@@ -585,21 +737,31 @@ class Turn {
   // ---- timers and small things -------------------------------------------------------------------------------
 
   private onTimer(name: TimerName): void {
-    const round = this.round;
-    switch (name) {
+    const [bare, group] = name.split('/') as [Exclude<TimerName, `${RoundTimerName}/${number}`>, string?];
+    const round = this.rounds.find((other) => other.group === Number(group ?? 0));
+    switch (bare) {
       case 'settle':
       case 'retry':
         return this.start();
       case 'evaluation':
         return this.concludeEvaluation(true);
+      case 'draw':
+        return closeDraw(this);
+      case 'total':
+        return closeTotal(this);
       case 'train':
         return this.dropLate(round, (id) => round!.trained.has(id));
       case 'exchange':
         return this.dropLate(round, (id) => (round!.uploaded.get(id) ?? -1) >= round!.ownersRevision);
+      case 'keys':
+      case 'shares':
+      case 'confirm':
+        return onSetupTimer(this, round, bare);
       case 'apply':
         if (round === undefined) return;
-        if (round.applied.size >= this.context.minParticipants) return this.conclude(round);
-        return this.abandon('round.deadline', 'Too few participants held the new model in time.');
+        if (round.applied.size >= (round.plan.group === undefined ? this.context.minParticipants : 1))
+          return this.conclude(round, true);
+        return this.abandon(round, 'round.deadline', 'Too few participants held the new model in time.');
     }
   }
 
@@ -615,81 +777,19 @@ class Turn {
   private dropLate(round: RoundState | undefined, inTime: (id: ParticipantId) => boolean): void {
     if (round === undefined) return;
     for (const id of remaining(round).filter((other) => !inTime(other))) {
-      if (this.round?.attempt !== round.attempt) return;
-      this.onDrop(round, id);
+      if (!this.isUnderWay(round)) return;
+      this.drop(round, id);
     }
   }
 
-  private fetchModel(model: ModelRef): void {
-    const holders = this.holders().filter((id) => id !== this.context.self);
-    if (holders.length > 0) this.effects.push({ type: 'fetch-model', model, holders });
+  private cancelAllTimers(): void {
+    const { status } = this.draft;
+    for (const round of this.rounds) this.cancelRoundTimers(round);
+    if (status.name === 'round' && status.split !== undefined) this.cancelTimer('total');
   }
 
-  private holders(): NodeId[] {
-    return [...this.draft.holders].slice(0, MAX_HOLDERS);
+  cancelRoundTimers(round: RoundState): void {
+    const setup = round.secure === undefined ? [] : (['keys', 'shares', 'confirm'] as const);
+    for (const name of ['train', 'exchange', 'apply', ...setup] as const) this.cancelRoundTimer(round, name);
   }
-
-  private cancelRoundTimers(): void {
-    for (const name of ['train', 'exchange', 'apply'] as const)
-      this.effects.push({ type: 'cancel-timer', name });
-  }
-
-  private send(to: NodeId, message: Message): void {
-    const tag = 'attempt' in message && message.type !== 'abandon' ? roundTag(message.attempt) : undefined;
-    this.effects.push({ type: 'send', to, message, ...(tag === undefined ? {} : { tag }) });
-  }
-
-  private timer(name: TimerName, delayMs: number): void {
-    this.effects.push({ type: 'timer', name, delayMs });
-  }
-
-  private notice(level: 'info' | 'warning' | 'error', text: string, code?: ErrorCode): void {
-    this.effects.push({
-      type: 'notice',
-      level,
-      text,
-      ...(code === undefined ? {} : { error: { code, message: text } }),
-    });
-  }
-}
-
-/** Apart from the tag of a participant on the same node, which ends its own attempt in its own time. */
-function roundTag(attempt: AttemptId): string {
-  return `coordinate ${attemptTag(attempt)}`;
-}
-
-/** A clock that was set back in mid-round makes a duration unknown, not negative. */
-function elapsedMs(fromMs: number, toMs: number): number {
-  return Math.max(0, toMs - fromMs);
-}
-
-/** Everyone who must know the plan: the cohort, and the server where it owns a slice. */
-function audience({ plan }: RoundState): NodeId[] {
-  return plan.owners.includes(SERVER) ? [...plan.cohort, SERVER] : plan.cohort;
-}
-
-function newestModel(draft: CoordinatorState): ModelRef | undefined {
-  let newest: ModelRef | undefined;
-  for (const { model, here } of draft.members.values()) {
-    if (
-      here &&
-      model !== null &&
-      !draft.unavailable.has(model.hash) &&
-      model.version > (newest?.version ?? -1)
-    )
-      newest = model;
-  }
-  return newest;
-}
-
-function holdersOf(draft: CoordinatorState, model: ModelRef | undefined): ParticipantId[] {
-  return [...draft.members]
-    .filter(([, member]) => member.here && member.model?.hash === model?.hash)
-    .map(([id]) => id);
-}
-
-function withoutItem<T>(items: ReadonlySet<T>, item: T): Set<T> {
-  const copy = new Set(items);
-  copy.delete(item);
-  return copy;
 }

@@ -1,7 +1,10 @@
-import type { WeightedSlice } from '../../aggregate/index.ts';
 import { type NodeId, type ParticipantId, SERVER } from '../../identity/index.ts';
-import type { MaskedUpdate, Model } from '../../update/index.ts';
+import type { RevealedShare, Ring, SecureParameters } from '../../secagg/index.ts';
+import type { MaskedUpdate, Model, NoisedUpdate } from '../../update/index.ts';
 import type { AttemptId, MessageOf, ModelRef, Plan } from '../../wire/index.ts';
+import type { SumSlice } from '../effects.ts';
+import type { DrawProof, GroupSizes } from '../groups.ts';
+import type { DrawsState } from './draw-part.ts';
 
 export interface ParticipantContext {
   readonly self: ParticipantId;
@@ -9,8 +12,16 @@ export interface ParticipantContext {
   readonly run: string;
   readonly federationRevision: number;
   readonly examples: number;
+  /** Its share of the weighted mean. */
+  readonly weight: number;
   readonly vectorLength: number;
+  /** Set where the federation asks for secure aggregation: the integers that masked updates are made of. */
+  readonly ring: Ring | undefined;
+  /** Most that sum together: what the ring has room for. */
+  readonly groupSize: number;
   readonly evaluates: boolean;
+  /** Set where a round may have several groups. */
+  readonly groups: (GroupSizes & { readonly maxParticipants: number }) | undefined;
   /** How long a participant does without a coordinator before it stands for election; ranks add to it. */
   readonly electionMs: number;
 }
@@ -20,11 +31,30 @@ export type AttemptPhase =
   | { readonly name: 'fetching' }
   | { readonly name: 'training' }
   | { readonly name: 'protecting' }
+  /** Its update is ready; it waits for the shares of the others, or for the masks that follow from them. */
+  | { readonly name: 'masking'; readonly update: NoisedUpdate; readonly asked: boolean }
   | { readonly name: 'exchanging'; readonly update: MaskedUpdate }
   | { readonly name: 'applying' }
   | { readonly name: 'applied'; readonly hash: string }
   /** It could not train; it waits for the others' sum. */
   | { readonly name: 'watching' };
+
+/** Its part in a secure round: public facts only, secrets are with `shared/secagg/member.ts`. */
+export interface SecureState {
+  readonly parameters: SecureParameters;
+  /** Whether the shares of the others came and were found good: only then can it mask, and check sums. */
+  opened: boolean;
+  /** Digests of its own masked slices. */
+  digests: Uint8Array<ArrayBuffer> | undefined;
+  /** The survivors it confirmed: it never confirms others in this attempt. */
+  survivors: readonly ParticipantId[] | undefined;
+  confirmations: number;
+  reveal: { readonly digest: Uint8Array<ArrayBuffer>; readonly shares: readonly RevealedShare[] } | undefined;
+  readonly revealedTo: Set<NodeId>;
+  /** `slice@owner` whose sum did not pass the check. */
+  readonly disputed: Set<string>;
+  deputySent: boolean;
+}
 
 export interface AttemptState {
   readonly attempt: AttemptId;
@@ -44,9 +74,16 @@ export interface AttemptState {
   /** Highest revision reported as uploaded. */
   reported: number;
   /** Sums by slice, tally and sender. */
-  readonly sums: Map<string, WeightedSlice>;
+  readonly sums: Map<string, SumSlice>;
   /** Who owned a slice before it was given to another: their sums of the same tally are as good. */
   readonly formerOwners: Map<number, readonly NodeId[]>;
+  readonly secure: SecureState | undefined;
+  /** In a round of several groups, how they came about. */
+  readonly draw: DrawProof | undefined;
+  /** The hash of its own group's sum, found good, and the tally that it belongs to. */
+  summed: { readonly tally: number; readonly hash: string } | undefined;
+  /** The sum of all groups. */
+  total: MessageOf<'total'> | undefined;
 }
 
 export type ParticipantStatus =
@@ -61,6 +98,8 @@ export type ParticipantStatus =
 export interface ParticipantState {
   status: ParticipantStatus;
   term: number;
+  /** Who coordinated that term; undefined where it is known from an election only. */
+  termOf: NodeId | undefined;
   coordinator: NodeId | undefined;
   /** Up now, with their incarnations. */
   peers: Map<NodeId, number>;
@@ -70,9 +109,10 @@ export interface ParticipantState {
   target: ModelRef | undefined;
   /** Computed, not yet committed: the next invitation or commit says whether it stands. */
   candidate: Model | undefined;
-  /** The last local update: used again when the round is tried again from the same model. */
-  cached: { readonly baseHash: string; readonly update: MaskedUpdate } | undefined;
+  /** The last local update: used again when the round is tried again from the same model, unless masks came off. */
+  cached: { readonly baseHash: string; readonly update: NoisedUpdate } | undefined;
   attempt: AttemptState | undefined;
+  draws: DrawsState;
   /** A plan that overtook its invitation. */
   earlyPlan: MessageOf<'plan'> | undefined;
   /** The cohort of the latest round: whose majority may elect a coordinator. */
@@ -85,6 +125,7 @@ export function initialParticipant(model: Model | undefined): ParticipantState {
   return {
     status: { name: 'idle' },
     term: 0,
+    termOf: undefined,
     coordinator: undefined,
     peers: new Map(),
     model,
@@ -92,6 +133,7 @@ export function initialParticipant(model: Model | undefined): ParticipantState {
     candidate: undefined,
     cached: undefined,
     attempt: undefined,
+    draws: { own: undefined, spent: undefined, shown: undefined },
     earlyPlan: undefined,
     electorate: [],
     election: undefined,
@@ -108,6 +150,11 @@ export function draftOf(state: ParticipantState): ParticipantState {
       slices: new Map(state.attempt.slices),
       sums: new Map(state.attempt.sums),
       formerOwners: new Map(state.attempt.formerOwners),
+      secure: state.attempt.secure && {
+        ...state.attempt.secure,
+        revealedTo: new Set(state.attempt.secure.revealedTo),
+        disputed: new Set(state.attempt.secure.disputed),
+      },
     },
   };
 }
@@ -129,4 +176,17 @@ export function obeys(state: ParticipantState, from: NodeId, term: number): bool
 
 export function refOf(model: Model): ModelRef {
   return { version: model.version, hash: model.hash };
+}
+
+export function sumKey(slice: number, tally: number, from: NodeId): string {
+  return `${slice}@${tally}@${from}`;
+}
+
+export function disputeKey(slice: number, owner: NodeId): string {
+  return `${slice}@${owner}`;
+}
+
+/** A third of the time the round allows for applying: leaves room to ask another owner, twice. */
+export function collectDelayMs({ applyMs }: AttemptState): number {
+  return applyMs / 3;
 }

@@ -1,8 +1,9 @@
-import type { WeightedSlice } from '../../aggregate/index.ts';
 import { type ErrorRecord, MurmurationError } from '../../errors/index.ts';
+import { SECURE_MINIMUM } from '../../federation/index.ts';
 import { type NodeId, type ParticipantId, SERVER } from '../../identity/index.ts';
-import { type MaskedUpdate, sliceRange } from '../../update/index.ts';
-import type { AttemptId, Message, MessageOf } from '../../wire/index.ts';
+import { sliceLengths, toCentred, unpackRing } from '../../secagg/index.ts';
+import { type MaskedUpdate, type NoisedUpdate, sliceRange } from '../../update/index.ts';
+import type { AttemptId, Message, MessageOf, Plan } from '../../wire/index.ts';
 import {
   attemptTag,
   compareAttempts,
@@ -11,17 +12,24 @@ import {
   type Receipt,
   type SessionEvent,
   type Step,
+  type SumSlice,
   type TimerName,
 } from '../effects.ts';
 import { toInt32 } from '../owner.ts';
+import { maskNone } from '../pipeline.ts';
+import { DrawPart, type DrawTurn } from './draw-part.ts';
+import { SecurePart, type SecureTurn } from './secure-part.ts';
 import {
   type AttemptPhase,
   type AttemptState,
+  collectDelayMs,
+  disputeKey,
   draftOf,
   obeys,
   type ParticipantContext,
   type ParticipantState,
   refOf,
+  sumKey,
 } from './state.ts';
 
 /**
@@ -47,16 +55,22 @@ const FETCH_RETRY_MS = 5000;
 const SILENCE_GRACE_MS = 5000;
 
 /** One step under way: changes a private copy of the state and gathers effects; nothing outlives it. */
-class Turn {
+class Turn implements SecureTurn, DrawTurn {
   readonly draft: ParticipantState;
   readonly effects: Effect[] = [];
+  readonly context: ParticipantContext;
   private readonly event: SessionEvent;
-  private readonly context: ParticipantContext;
+  private readonly secagg = new SecurePart(this);
+  private readonly groups = new DrawPart(this);
 
   constructor(draft: ParticipantState, event: SessionEvent, context: ParticipantContext) {
     this.draft = draft;
     this.event = event;
     this.context = context;
+  }
+
+  get entropy(): string {
+    return this.event.entropy;
   }
 
   take(): void {
@@ -83,8 +97,14 @@ class Turn {
         return this.onProtected(event);
       case 'applied':
         return this.onApplied(event);
+      case 'summed':
+        return this.onSummed(event);
       case 'apply-failed':
         return this.onApplyFailed(event);
+      case 'secured':
+        return this.secagg.onSecured(event);
+      case 'secure-failed':
+        return this.secagg.onSecureFailed(event);
       case 'evaluated':
         return this.onEvaluated(event);
       case 'model-fetched':
@@ -124,19 +144,22 @@ class Turn {
   }
 
   /** Tells the coordinator, the server for preference, that we are here and what we hold. */
-  private join(): void {
+  join(): void {
     const { draft, context } = this;
     if (draft.status.name === 'idle') return;
     const to = draft.peers.has(SERVER) ? SERVER : draft.coordinator;
     if (to === undefined) return this.timer('election', this.electionDelayMs());
+    const commitment = this.groups.commitment();
     const message = {
       type: 'join' as const,
       run: context.run,
       incarnation: context.incarnation,
       model: draft.model === undefined ? null : refOf(draft.model),
-      term: draft.term,
+      // A server that was away may have taken the very term of a peer elected meanwhile, and two attempts one name.
+      term: to === SERVER && draft.term > 0 && draft.termOf !== SERVER ? draft.term + 1 : draft.term,
       examples: context.examples,
       paused: draft.status.name === 'paused',
+      ...(commitment === undefined ? {} : { commitment }),
     };
     this.send(to, message, { kind: 'join' });
   }
@@ -171,6 +194,17 @@ class Turn {
         return this.onAbandon(message);
       case 'finish':
         return this.onFinish(message);
+      case 'roster':
+        return this.secagg.onRoster(message);
+      case 'inbox':
+        return this.secagg.onInbox(message);
+      case 'confirmed':
+        return this.secagg.onConfirmed(message);
+      case 'draw':
+        if (obeys(this.draft, from, message.attempt.term)) this.onDraw(from, message);
+        return;
+      case 'total':
+        return this.groups.onTotal(from, message);
       case 'sum':
         return this.onSum(from, message);
       case 'voteRequest':
@@ -189,6 +223,7 @@ class Turn {
     }
     draft.coordinator = from;
     draft.term = term;
+    draft.termOf = from;
     draft.election = undefined;
     this.effects.push({ type: 'cancel-timer', name: 'election' }, { type: 'cancel-timer', name: 'vote' });
   }
@@ -220,18 +255,28 @@ class Turn {
         'The federation changed since this participant agreed to it.',
       );
     }
+    const size = message.plan.cohort.length;
+    if (context.ring !== undefined && (size < SECURE_MINIMUM || size > context.groupSize)) {
+      const text = `A secure round of ${size} is none of this federation.`;
+      return this.refuse(attempt, 'round.refused', text);
+    }
+    const unfairness = this.groups.unfairness(message);
+    if (unfairness !== undefined) return this.groups.refuseDraw(attempt, unfairness);
     const wasTraining =
       draft.attempt?.phase.name === 'training' && draft.attempt.base.hash === message.base.hash;
     this.endAttempt(wasTraining);
     draft.status = { name: 'joined' };
-    draft.electorate = message.plan.cohort;
+    draft.electorate = message.draw?.cohort ?? message.plan.cohort;
     const early = draft.earlyPlan;
     const overtaken =
       early !== undefined &&
       compareAttempts(early.attempt, attempt) === 0 &&
-      early.plan.revision > message.plan.revision;
+      early.plan.revision > message.plan.revision &&
+      isSameRound(early.plan, message.plan);
     draft.earlyPlan = undefined;
-    const deadlineMs = message.trainMs + message.exchangeMs + message.applyMs;
+    // In a secure round keys and shares may each take as long as training may.
+    const setupMs = context.ring === undefined ? 0 : 2 * message.trainMs;
+    const deadlineMs = setupMs + message.trainMs + message.exchangeMs + message.applyMs;
     draft.attempt = {
       attempt,
       base: message.base,
@@ -245,7 +290,12 @@ class Turn {
       reported: -1,
       sums: new Map(),
       formerOwners: new Map(),
+      secure: this.secagg.begin(attempt, message),
+      draw: message.draw,
+      summed: undefined,
+      total: undefined,
     };
+    this.secagg.advertise();
     this.timer('silence', deadlineMs + SILENCE_GRACE_MS);
     if (draft.candidate?.hash === message.base.hash) this.adopt(draft.candidate);
     if (draft.model?.hash !== message.base.hash) {
@@ -260,10 +310,16 @@ class Turn {
     this.train();
   }
 
+  /** A draw is an order of the server as an invitation is: whoever coordinated before it is followed no longer. */
+  private onDraw(from: NodeId, message: MessageOf<'draw'>): void {
+    this.follow(from, message.attempt.term);
+    this.groups.onDraw(from, message);
+  }
+
   private train(): void {
     const { draft } = this;
     const round = draft.attempt!;
-    if (draft.cached?.baseHash === round.base.hash) return this.exchange(draft.cached.update);
+    if (draft.cached?.baseHash === round.base.hash) return this.mask(draft.cached.update);
     this.phase({ name: 'training' });
     this.effects.push(
       { type: 'cancel-training' },
@@ -278,6 +334,14 @@ class Turn {
     const order = round === undefined ? 1 : compareAttempts(message.attempt, round.attempt);
     if (order > 0) draft.earlyPlan = message;
     if (order !== 0 || message.plan.revision <= round!.plan.revision) return;
+    if (this.groups.isOfAnotherGroup(round!, message.plan))
+      return this.groups.refuseDraw(message.attempt, 'A plan named another group than was drawn.');
+    if (!isSameRound(message.plan, round!.plan)) {
+      const text = 'A plan named another cohort than the invitation did.';
+      this.notice('warning', text, 'round.refused');
+      return this.refuse(message.attempt, 'round.refused', text);
+    }
+    if (!this.secagg.confirm(round!, message.plan.survivors)) return;
     const before = round!.plan;
     rememberOwners(round!, message.plan.owners);
     round!.plan = message.plan;
@@ -286,12 +350,14 @@ class Turn {
       const { phase } = round!;
       if (phase.name === 'applied' || phase.name === 'applying') {
         draft.candidate = undefined;
+        round!.summed = undefined;
         this.phase(
           round!.update === undefined ? { name: 'watching' } : { name: 'exchanging', update: round!.update },
         );
       }
     }
     this.sendSlices();
+    this.secagg.sendReveals();
     this.collect();
   }
 
@@ -321,7 +387,10 @@ class Turn {
     if (round === undefined || compareAttempts(message.attempt, round.attempt) !== 0) return;
     this.notice('warning', `Round ${message.attempt.round} was abandoned: ${message.reason}`);
     // Training goes on: the next attempt most likely starts from the same model and takes its result.
-    if (round.phase.name === 'training') return;
+    if (round.phase.name === 'training') {
+      if (round.secure !== undefined) this.secagg.forget(round.attempt);
+      return;
+    }
     this.endAttempt();
   }
 
@@ -393,10 +462,18 @@ class Turn {
     if (round?.base.hash !== baseHash) return;
     if (round.phase.name === 'training') this.effects.push({ type: 'cancel-training' });
     else if (round.phase.name !== 'protecting') return;
-    this.exchange(draft.cached.update);
+    this.mask(draft.cached.update);
   }
 
-  private exchange(update: MaskedUpdate): void {
+  /** In a plain round a slice is what it is; in a secure one masks follow from the shares of all. */
+  private mask(update: NoisedUpdate): void {
+    const round = this.draft.attempt!;
+    if (round.secure === undefined) return this.exchange(maskNone(update, round.plan.owners.length));
+    this.phase({ name: 'masking', update, asked: false });
+    this.secagg.askForMasks();
+  }
+
+  exchange(update: MaskedUpdate): void {
     const round = this.draft.attempt!;
     round.update = update;
     this.phase({ name: 'exchanging', update });
@@ -409,27 +486,33 @@ class Turn {
   private sendSlices(): void {
     const round = this.draft.attempt;
     if (round?.update === undefined) return;
-    const { values, weight } = round.update;
+    const { slices, weight } = round.update;
+    const message = (slice: number): MessageOf<'slice'> => ({
+      type: 'slice',
+      run: this.context.run,
+      attempt: round.attempt,
+      slice,
+      count: slices.length,
+      weight,
+      values: slices[slice]!,
+    });
     round.plan.owners.forEach((owner, slice) => {
       if (round.slices.get(slice)?.owner === owner) return;
       round.slices.set(slice, { owner, outcome: 'sending' });
-      const { start, end } = sliceRange(values.length, round.plan.owners.length, slice);
-      const bytes = new Uint8Array(values.buffer, values.byteOffset + start * 4, (end - start) * 4);
-      this.send(
-        owner,
-        {
-          type: 'slice',
-          run: this.context.run,
-          attempt: round.attempt,
-          slice,
-          count: round.plan.owners.length,
-          weight,
-          values: bytes,
-        },
-        { kind: 'slice', slice, owner },
-      );
+      this.send(owner, message(slice), { kind: 'slice', slice, owner });
     });
+    this.sendToDeputy(round, message);
     this.reportUploaded();
+  }
+
+  /** What only this device would hold, since it owns that slice itself, must not go with it. SPEC A-42. */
+  private sendToDeputy({ plan, secure }: AttemptState, message: (slice: number) => Message): void {
+    const { self } = this.context;
+    const own = plan.cohort.indexOf(self);
+    if (secure === undefined || secure.deputySent || plan.owners[own] !== self) return;
+    secure.deputySent = true;
+    const deputy = plan.cohort[(own + 1) % plan.cohort.length]!;
+    if (deputy !== self) this.send(deputy, message(own));
   }
 
   private onOutcome({ type, attempt, receipt }: EventOf<'delivered'> | EventOf<'undelivered'>): void {
@@ -454,6 +537,8 @@ class Turn {
     if (outcomes.some(([, { outcome }]) => outcome === 'sending') || round.reported >= round.plan.revision)
       return;
     round.reported = round.plan.revision;
+    // From here on it may be named a survivor without hearing of it: the same integers must not go into another sum.
+    if (round.secure !== undefined) this.draft.cached = undefined;
     const undeliverable = outcomes
       .filter(([, { outcome }]) => outcome === 'undeliverable')
       .map(([slice]) => slice);
@@ -473,10 +558,18 @@ class Turn {
     if (from !== SERVER && !round.plan.cohort.includes(from)) return;
     if (message.slice >= round.plan.owners.length)
       return this.notice('warning', 'A sum came for a slice that does not exist.', 'wire.malformed');
+    if (round.secure?.disputed.has(disputeKey(message.slice, from))) return;
+    // Of the tally at hand, or of the next, which may overtake its plan; others would only fill the memory.
+    const { tally } = round.plan;
+    if (message.tally < tally || message.tally > tally + 1) return;
+    round.sums.delete(sumKey(message.slice, tally - 1, from));
     try {
-      const { start, end } = sliceRange(this.context.vectorLength, round.plan.owners.length, message.slice);
-      const sum = { values: toInt32(message.values, end - start), weight: message.weight };
-      round.sums.set(sumKey(message.slice, message.tally, from), sum);
+      round.sums.set(sumKey(message.slice, message.tally, from), {
+        values: this.sumValues(round, message),
+        weight: message.weight,
+        owner: from,
+        proof: message.proof,
+      });
     } catch (thrown) {
       return this.notice(
         'warning',
@@ -487,15 +580,30 @@ class Turn {
     this.collect();
   }
 
+  /** @throws `update.wrong-length`, `secagg.wrong-ring`. */
+  private sumValues({ plan, secure }: AttemptState, { slice, values }: MessageOf<'sum'>) {
+    if (secure === undefined) {
+      const { start, end } = sliceRange(this.context.vectorLength, plan.owners.length, slice);
+      return toInt32(values, end - start);
+    }
+    const { ring } = secure.parameters;
+    return toCentred(unpackRing(values, sliceLengths(secure.parameters).length(slice), ring), ring);
+  }
+
   /** With the sums of all slices of the present tally, each from its owner, the new model can be computed. */
-  private collect(): void {
+  collect(): void {
     const { draft } = this;
     const round = draft.attempt;
     if (round === undefined || round.plan.survivors === null || draft.model?.hash !== round.base.hash) return;
+    // Without the check keys nothing can be checked: it takes the model that the others commit.
+    if (round.secure?.opened === false) return;
+    // Nor does it check sums that it is not part of: only survivors confirmed what they are over.
+    if (round.secure !== undefined && !round.plan.survivors.includes(this.context.self)) return;
     if (round.phase.name !== 'exchanging' && round.phase.name !== 'watching') return;
     const slices = round.plan.owners.map((owner, slice) => this.sumFrom(round, slice, owner));
     if (!slices.every((slice) => slice !== undefined)) return;
-    if (slices.some(({ weight }) => weight !== slices[0]!.weight)) {
+    // In a secure round weights are in the adverts, so that the check finds which owner's is wrong.
+    if (round.secure === undefined && slices.some(({ weight }) => weight !== slices[0]!.weight)) {
       this.notice(
         'error',
         'Owners added up different survivors; their sums do not fit together.',
@@ -506,22 +614,26 @@ class Turn {
     }
     this.phase({ name: 'applying' });
     this.effects.push({ type: 'cancel-timer', name: 'collect' });
-    this.effects.push({
-      type: 'apply',
-      attempt: round.attempt,
-      tally: round.plan.tally,
-      base: draft.model,
-      slices,
-    });
+    const { attempt } = round;
+    const { tally, survivors } = round.plan;
+    if (round.draw !== undefined) this.effects.push({ type: 'sum-up', attempt, tally, slices, survivors });
+    else this.effects.push({ type: 'apply', attempt, tally, base: draft.model, slices, survivors });
   }
 
   /** A sum counts when it came from whoever owns the slice now, or did at an earlier revision. SPEC P-24. */
-  private sumFrom(round: AttemptState, slice: number, owner: NodeId): WeightedSlice | undefined {
+  sumFrom(round: AttemptState, slice: number, owner: NodeId): SumSlice | undefined {
     for (const from of [owner, ...(round.formerOwners.get(slice) ?? [])]) {
       const sum = round.sums.get(sumKey(slice, round.plan.tally, from));
       if (sum !== undefined) return sum;
     }
     return undefined;
+  }
+
+  private onSummed({ attempt, tally, hash }: EventOf<'summed'>): void {
+    const round = this.draft.attempt;
+    if (round === undefined || compareAttempts(attempt, round.attempt) !== 0) return;
+    if (round.phase.name !== 'applying' || round.plan.tally !== tally) return;
+    this.groups.onSummed(round, tally, hash);
   }
 
   private onApplied({ attempt, tally, model }: EventOf<'applied'>): void {
@@ -532,15 +644,20 @@ class Turn {
     draft.candidate = model;
     this.phase({ name: 'applied', hash: model.hash });
     this.reply({ type: 'applied', run: context.run, attempt, tally, hash: model.hash });
-    const index = round.plan.survivors!.indexOf(context.self);
-    if (context.evaluates && index >= 0)
-      this.effects.push({ type: 'evaluate', model, part: { index, count: round.plan.survivors!.length } });
+    const survivors = round.plan.survivors!;
+    // Who survived in the other groups is not known here: parts are shared out among all who were drawn.
+    const evaluators = round.draw?.cohort ?? survivors;
+    if (context.evaluates && survivors.includes(context.self)) {
+      const part = { index: evaluators.indexOf(context.self), count: evaluators.length };
+      this.effects.push({ type: 'evaluate', model, part });
+    }
   }
 
-  private onApplyFailed({ attempt, error }: EventOf<'apply-failed'>): void {
+  private onApplyFailed({ attempt, error, disputed }: EventOf<'apply-failed'>): void {
     const round = this.draft.attempt;
     if (round?.phase.name !== 'applying' || compareAttempts(attempt, round.attempt) !== 0) return;
     this.notice('error', error.message, error);
+    if (disputed.length > 0) return this.secagg.dispute(round, disputed);
     this.phase({ name: 'watching' });
     round.sums.clear();
   }
@@ -568,6 +685,7 @@ class Turn {
     if (!this.isMajority([...draft.peers.keys(), context.self])) return;
     const term = draft.term + 1;
     draft.term = term;
+    draft.termOf = undefined;
     draft.votedFor = { term, candidate: context.self };
     draft.election = { term, votes: new Set([context.self]) };
     for (const peer of draft.peers.keys())
@@ -585,6 +703,7 @@ class Turn {
     const granted = later && leaderless && message.model.version >= (draft.model?.version ?? 0);
     if (granted) {
       draft.term = message.term;
+      draft.termOf = undefined;
       draft.votedFor = { term: message.term, candidate: from };
       draft.election = undefined;
       this.timer('election', this.electionDelayMs() * 2);
@@ -597,7 +716,10 @@ class Turn {
     const { election } = draft;
     if (election === undefined) return;
     if (!message.granted || message.term !== election.term) {
-      if (message.term > draft.term) draft.term = message.term;
+      if (message.term > draft.term) {
+        draft.term = message.term;
+        draft.termOf = undefined;
+      }
       return;
     }
     const votes = new Set(election.votes).add(from);
@@ -669,7 +791,7 @@ class Turn {
     this.effects.push({ type: 'fetch-model', model, holders: others });
   }
 
-  private refuse(attempt: AttemptId, code: string, reason: string): void {
+  refuse(attempt: AttemptId, code: string, reason: string): void {
     this.reply({
       type: 'refuse',
       run: this.context.run,
@@ -688,18 +810,19 @@ class Turn {
       { type: 'cancel-sends', tag: attemptTag(draft.attempt.attempt) },
       { type: 'cancel-timer', name: 'collect' },
     );
+    if (draft.attempt.secure !== undefined) this.secagg.forget(draft.attempt.attempt);
     draft.attempt = undefined;
   }
 
-  private phase(phase: AttemptPhase): void {
+  phase(phase: AttemptPhase): void {
     this.draft.attempt = { ...this.draft.attempt!, phase };
   }
 
-  private reply(message: Message): void {
+  reply(message: Message): void {
     if (this.draft.coordinator !== undefined) this.send(this.draft.coordinator, message);
   }
 
-  private send(to: NodeId, message: Message, receipt?: Receipt): void {
+  send(to: NodeId, message: Message, receipt?: Receipt): void {
     const tag = 'attempt' in message ? attemptTag(message.attempt) : undefined;
     this.effects.push({
       type: 'send',
@@ -710,22 +833,19 @@ class Turn {
     });
   }
 
-  private timer(name: TimerName, delayMs: number): void {
+  timer(name: TimerName, delayMs: number): void {
     this.effects.push({ type: 'timer', name, delayMs });
   }
 
-  private notice(
-    level: 'info' | 'warning' | 'error',
-    text: string,
-    error?: ErrorRecord | ErrorRecord['code'],
-  ): void {
+  notice(level: 'info' | 'warning' | 'error', text: string, error?: ErrorRecord | ErrorRecord['code']): void {
     const record = typeof error === 'string' ? { code: error, message: text } : error;
     this.effects.push({ type: 'notice', level, text, ...(record === undefined ? {} : { error: record }) });
   }
 }
 
-function sumKey(slice: number, tally: number, from: NodeId): string {
-  return `${slice}@${tally}@${from}`;
+/** Everything in an attempt is bound to one cohort and one way of cutting. */
+function isSameRound(a: Plan, b: Plan): boolean {
+  return a.owners.length === b.owners.length && a.cohort.join() === b.cohort.join();
 }
 
 function rememberOwners(round: AttemptState, next: readonly NodeId[]): void {
@@ -733,9 +853,4 @@ function rememberOwners(round: AttemptState, next: readonly NodeId[]): void {
     if (next[slice] !== owner)
       round.formerOwners.set(slice, [...(round.formerOwners.get(slice) ?? []), owner]);
   });
-}
-
-/** A third of the time the round allows for applying: leaves room to ask another owner, twice. */
-function collectDelayMs({ applyMs }: AttemptState): number {
-  return applyMs / 3;
 }

@@ -65,12 +65,22 @@ export interface Disclosure {
  * cannot describe itself as more private than it is.
  */
 export function disclosureOf(federation: Federation): Disclosure {
-  const { strategy, paths, evaluation, privacy } = federation;
+  const { strategy, paths, evaluation, privacy, cohort } = federation;
   const { record } = privacy;
-  const leaves = [
+  const secure = privacy.secureAggregation === 'secagg';
+  const mesh = paths.some((path) => path !== 'server');
+  const update = record === undefined ? 'update' : 'noisy update';
+  const noise =
     record === undefined
-      ? 'Updates leave this device without noise; other participants who add up a slice can see that slice of your update.'
-      : `Updates leave this device with noise, added here while it trains: each example may change a step by at most ${record.clipNorm} (L2 norm), and random noise of ${record.noiseMultiplier} times that is added. Other participants who add up a slice can see that slice of your noisy update.`,
+      ? 'Updates leave this device without noise'
+      : `Updates leave this device with noise, added here while it trains: each example may change a step by at most ${record.clipNorm} (L2 norm), and random noise of ${record.noiseMultiplier} times that is added`;
+  const seen = secure
+    ? `Masks are put on here before they go, which come off their sum only. Everyone can see that sum, of at least ${cohort.minParticipants} updates.`
+    : mesh
+      ? `Other participants who add up a slice can see that slice of your ${update}.`
+      : `The server adds up, and can see your whole ${update}.`;
+  const leaves = [
+    `${noise}. ${seen}`,
     `An update says how your examples changed the model. Large ones are scaled down, to an L2 norm of ${strategy.clipNorm}.`,
     'The number of examples you train on.',
   ];
@@ -82,17 +92,25 @@ export function disclosureOf(federation: Federation): Disclosure {
     leaves.push(
       'Relayed messages pass through the server, which cannot read them but sees who writes to whom.',
     );
-  if (paths.includes('server'))
+  if (mesh && paths.includes('server'))
     leaves.push(
-      'Where participants cannot reach each other, the server adds up slices and sees them like a participant.',
+      secure
+        ? 'Where participants cannot reach each other, the server adds up masked slices, and sees no more of them than a participant.'
+        : 'Where participants cannot reach each other, the server adds up slices and sees them like a participant.',
+    );
+  if (secure)
+    leaves.push(
+      'Fresh keys for each round, and shares of the secrets behind your masks, each sealed for one participant.',
     );
   return {
     stays: ['Your examples. They are kept in this browser and are never sent.'],
     leaves,
     caution:
       record === undefined
-        ? 'Without noise, nothing limits what somebody could work out about your examples from your updates. Take part only with data you would accept that for.'
-        : 'The noise makes single examples hard to work out, for everyone who sees your updates, and hides less with every round. How much that is in all, epsilon, is not computed yet: until it is, nobody can promise you a limit.',
+        ? secure
+          ? 'Without noise, nothing limits what somebody could work out about everyone’s examples from the sums and from the model. Take part only with data you would accept that for.'
+          : 'Without noise, nothing limits what somebody could work out about your examples from your updates. Take part only with data you would accept that for.'
+        : 'The noise makes single examples hard to work out, for everyone who sees your updates or their sum, and hides less with every round. How much that is in all, epsilon, is not computed yet: until it is, nobody can promise you a limit.',
   };
 }
 
@@ -117,6 +135,12 @@ export function trainingFacts(federation: Federation): readonly (readonly [strin
       `${formatCount(rounds.maximum)}${target === undefined ? '' : `, or until ${Math.round(target * 1000) / 10} % accuracy`}`,
     ],
     ['Participants', `${cohort.minParticipants} or more; at most ${cohort.groupSize} add up together`],
+    [
+      'Secure aggregation',
+      federation.privacy.secureAggregation === 'secagg'
+        ? 'yes: updates are masked, and a round that cannot be made secure is refused'
+        : 'no: who adds up sees what it adds up',
+    ],
     [
       'Measured on',
       evaluation === 'sample'

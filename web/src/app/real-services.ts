@@ -17,6 +17,11 @@ async function connect(): Promise<SessionService> {
   return (await import('../session/client.ts')).connectSession();
 }
 
+/** Loaded when somebody asks: checking brings all of the cryptography with it. */
+function transcripts() {
+  return import('./transcripts.ts');
+}
+
 /** The service worker leaves this address alone, so an answer is the server's own. */
 async function isServerBack(): Promise<boolean> {
   return fetch('/health', { cache: 'no-store' }).then(
@@ -46,5 +51,9 @@ export async function createServices(): Promise<Services> {
     server: reachability,
     device: watchDevice(),
     backends: deviceBackends(federations),
+    transcripts: {
+      download: async (run, round) => (await transcripts()).downloadTranscript(run, round),
+      check: async (run, round) => (await transcripts()).checkTranscript(run, round),
+    },
   };
 }

@@ -23,6 +23,7 @@ export interface Services {
   readonly device: DeviceService;
   readonly backends: BackendsService;
   readonly server: ServerReachability;
+  readonly transcripts: TranscriptsService;
 }
 
 export type Unsubscribe = () => void;
@@ -298,6 +299,20 @@ export interface LedgerService {
   recent(limit: number): Promise<readonly LedgerEntry[]>;
   /** All entries with their hashes, as JSON. */
   export(): Promise<Blob>;
+}
+
+/** One statement that the check of a transcript makes, and whether it holds. */
+export interface TranscriptFinding {
+  readonly what: string;
+  readonly ok: boolean;
+}
+
+/** Signed records of this device's secure rounds; of the last three of a run. */
+export interface TranscriptsService {
+  /** Saves it as a file. @throws when it is not kept (any more). */
+  download(run: string, round: number): Promise<void>;
+  /** @throws when it is not kept (any more), `secagg.transcript-invalid`. */
+  check(run: string, round: number): Promise<readonly TranscriptFinding[]>;
 }
 
 export type { ErrorRecord };

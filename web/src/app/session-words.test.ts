@@ -27,6 +27,7 @@ const record = (round: number, correct: number | undefined): RoundRecord => ({
   exchangeMs: 1,
   applyMs: 1,
   evaluation: correct === undefined ? null : { total: 200, correct, lossSum: 100 },
+  secure: null,
 });
 const snapshot = (phase: SessionPhase, records: readonly RoundRecord[] = []): SessionSnapshot => ({
   federationId: 'digits',
@@ -37,6 +38,8 @@ const snapshot = (phase: SessionPhase, records: readonly RoundRecord[] = []): Se
   coordinator: 'server',
   model: undefined,
   records,
+  secure: undefined,
+  refused: undefined,
   peers: [],
   backend: undefined,
   examplesPerSecond: undefined,
@@ -44,6 +47,11 @@ const snapshot = (phase: SessionPhase, records: readonly RoundRecord[] = []): Se
   bytesReceived: 0,
   notices: [],
 });
+const [a, b, c] = ['A', 'B', 'C'].map((letter) => letter.repeat(22) as ParticipantId) as [
+  ParticipantId,
+  ParticipantId,
+  ParticipantId,
+];
 const waiting: SessionPhase = { name: 'waiting', participants: 2, needed: 2 };
 
 describe('metricsOf', () => {
@@ -76,6 +84,19 @@ describe('changeWords', () => {
     expect(changeWords(paused, paused)).toBeUndefined();
     const byRule = snapshot({ name: 'paused', because: 'mobile-network' });
     expect(changeWords(snapshot(waiting), byRule)).toMatch(/^Paused by your settings\. .*mobile network/);
+  });
+
+  it('tells a secure round, and one that was refused, once', () => {
+    const before = snapshot(waiting);
+    const secured = { ...record(1, undefined), secure: { threshold: 2, confirmations: 3 } };
+    expect(changeWords(before, snapshot(waiting, [{ ...secured, survivors: [a, b, c] }]))).toBe(
+      'Round 1 finished. Secure: 3 of 3 confirmed, threshold 2.',
+    );
+    const refused = { ...before, refused: { round: 1, code: 'secagg.below-threshold' } };
+    expect(changeWords(before, refused)).toMatch(
+      /^Round 1 was refused: it could not be made secure\. Too few/,
+    );
+    expect(changeWords(refused, refused)).toBeUndefined();
   });
 
   it('does not read out the history that a late joiner finds', () => {

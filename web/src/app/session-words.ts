@@ -3,6 +3,7 @@ import type { Path } from '../../../shared/transport/port.ts';
 import type { SessionPhase, SessionSnapshot } from '../session/snapshot.ts';
 import { PAUSE_WORDS } from './device-policy-words.ts';
 import { counted, formatLoss, formatPercent } from './format.ts';
+import { refusalWords, securedWords } from './secure-words.ts';
 
 /** Whether this device takes part in a run now, if only by waiting. */
 export function isActive(phase: SessionPhase): boolean {
@@ -44,6 +45,8 @@ export function phaseWords(phase: SessionPhase): PhaseWords {
             ? 'The first batch is under way.'
             : `Batch ${phase.batch} of ${phase.batches}, loss ${formatLoss(phase.loss)}.`,
       };
+    case 'masking':
+      return { title: 'Masking the update', detail: 'So that nobody sees it, only the sum of all.' };
     case 'uploading':
       return {
         title: 'Sending the update',
@@ -125,7 +128,7 @@ export const PATH_WORDS: { readonly [P in Path]: string } = {
 };
 
 /**
- * What a screen reader is told when a snapshot follows another: joined, a finished round, an end.
+ * What a screen reader is told when a snapshot follows another: joined, a finished or refused round, an end.
  * Undefined when nothing worth interrupting for happened; progress inside a round is not.
  */
 export function changeWords(before: SessionSnapshot | undefined, after: SessionSnapshot): string | undefined {
@@ -134,7 +137,13 @@ export function changeWords(before: SessionSnapshot | undefined, after: SessionS
   if (before !== undefined && finished !== undefined && finished.round > known) {
     const metrics = metricsOf(after).at(-1);
     const accuracy = metrics?.round === finished.round ? ` Accuracy ${formatPercent(metrics.accuracy)}.` : '';
-    return `Round ${finished.round} finished.${accuracy}`;
+    const secured = securedWords(finished);
+    return `Round ${finished.round} finished.${accuracy}${secured === undefined ? '' : ` ${secured}.`}`;
+  }
+  const { refused } = after;
+  if (refused !== undefined && refused.round !== before?.refused?.round) {
+    const { title, why } = refusalWords(refused);
+    return `${title} ${why}`;
   }
   const name = after.phase.name;
   if (name === before?.phase.name) return undefined;

@@ -18,6 +18,7 @@ const PATHS = {
   warning: 'M12 4L2.5 20h19zM12 10v4M12 17v.5',
   arrow: 'M5 12h14M13 6l6 6-6 6',
   model: 'M12 3l8 4.5v9L12 21l-8-4.5v-9zM4 7.5l8 4.5 8-4.5M12 12v9',
+  lock: 'M6 11h12v9H6zM8.5 11V8a3.5 3.5 0 0 1 7 0v3',
   close: 'M6 6l12 12M18 6L6 18',
 } as const;
 

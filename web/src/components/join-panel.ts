@@ -10,6 +10,7 @@ import { counted, formatDate } from '../app/format.ts';
 import { Loader } from '../app/loader.ts';
 import type { FederationQuery } from '../app/router.ts';
 import type { DatasetInfo, Services } from '../app/services.ts';
+import { secureObstacle } from '../session/secure-context.ts';
 import { shared } from '../styles/shared.ts';
 import { icon } from './icons.ts';
 
@@ -174,6 +175,8 @@ export class JoinPanel extends LitElement {
   }
 
   #join() {
+    const obstacle = secureObstacle(this.federation, window);
+    if (obstacle !== undefined) return html`<mm-error-note .error=${obstacle}></mm-error-note>`;
     const selected = this.#selected;
     const agreed = this.agreed || this.#consented;
     const missing =

@@ -1,10 +1,10 @@
 import { css, html, LitElement, nothing } from 'lit';
 import { formatTime } from '../app/format.ts';
+import { noticeLabel, noticeText } from '../app/secure-words.ts';
 import type { SessionNotice } from '../session/snapshot.ts';
 import { shared } from '../styles/shared.ts';
 
 const SHOWN = 20;
-const LEVELS = { info: undefined, warning: 'Warning', error: 'Error' } as const;
 
 /** What happened, newest first. */
 export class NoticesList extends LitElement {
@@ -30,10 +30,14 @@ export class NoticesList extends LitElement {
     return html`<section class="card" aria-labelledby="notices-title">
       <h2 id="notices-title">What happened</h2>
       <ul role="list" tabindex="0" aria-labelledby="notices-title" data-testid="notices">${newest.map(
-        ({ atMs, level, text }) => html`<li class=${level}>
-          <time class="small soft number" datetime=${new Date(atMs).toISOString()}>${formatTime(atMs)}</time>
-          <span>${LEVELS[level] === undefined ? nothing : html`<span class="level">${LEVELS[level]}: </span>`}${text}</span>
-        </li>`,
+        (notice) => {
+          const { atMs, level } = notice;
+          const label = noticeLabel(notice);
+          return html`<li class=${label === 'Refused' ? 'warning' : level}>
+            <time class="small soft number" datetime=${new Date(atMs).toISOString()}>${formatTime(atMs)}</time>
+            <span>${label === undefined ? nothing : html`<span class="level">${label}: </span>`}${noticeText(notice)}</span>
+          </li>`;
+        },
       )}</ul>
     </section>`;
   }

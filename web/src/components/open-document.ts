@@ -4,6 +4,7 @@ import { type ErrorRecord, toErrorRecord } from '../../../shared/errors/index.ts
 import type { Federation } from '../../../shared/federation/index.ts';
 import { dataWords, modelWords, targetWords } from '../app/federation-words.ts';
 import { navigate } from '../app/router.ts';
+import { SECURE_CONSEQUENCES, withSecureAggregation } from '../app/secure-document.ts';
 import type { Services } from '../app/services.ts';
 import { shared } from '../styles/shared.ts';
 
@@ -33,6 +34,7 @@ export class OpenDocument extends LitElement {
       .over { outline: 3px dashed var(--accent); outline-offset: -8px; }
       dl { display: grid; grid-template-columns: auto minmax(0, 1fr); gap: var(--space-1) var(--space-4); }
       dt { color: var(--ink-soft); }
+      .consequences { padding-left: calc(22px + var(--space-3) + 1.2em); color: var(--ink-soft); font-size: var(--text-small); }
     `,
   ];
 
@@ -68,7 +70,9 @@ export class OpenDocument extends LitElement {
               <dt>Example</dt><dd>${dataWords(checked.data)}</dd>
               <dt>Predicts</dt><dd>${targetWords(checked.data)}</dd>
               <dt>Model</dt><dd>${modelWords(checked)}</dd>
-            </dl>`
+              <dt>Participants</dt><dd>${checked.cohort.minParticipants} or more</dd>
+            </dl>
+            ${this.#secure(checked)}`
       }
       <div class="row">
         <button class="primary" type="submit" ?disabled=${this.busy || this.text.trim() === ''} data-testid="submit-document">
@@ -79,6 +83,31 @@ export class OpenDocument extends LitElement {
       </div>
     </form>`;
   }
+
+  #secure({ privacy }: Federation) {
+    return html`<div>
+      <label class="choice">
+        <input type="checkbox" data-testid="secure-toggle" ?disabled=${this.busy} aria-describedby="consequences"
+          .checked=${privacy.secureAggregation === 'secagg'} @change=${this.#secured} />
+        <span><strong>Secure aggregation</strong><br /><span class="small soft">Updates are masked on each device, and only their sum can be seen.</span></span>
+      </label>
+      <ul class="consequences" id="consequences">${SECURE_CONSEQUENCES.map((text) => html`<li>${text}</li>`)}</ul>
+    </div>`;
+  }
+
+  /** The text follows, so that what is added to the server is what is seen. */
+  #secured = async (event: Event): Promise<void> => {
+    const input = event.target as HTMLInputElement;
+    const text = withSecureAggregation(this.text, input.checked);
+    try {
+      this.checked = await this.services.federations.validate(text);
+      this.text = text;
+      this.error = undefined;
+    } catch (error) {
+      input.checked = !input.checked;
+      this.error = toErrorRecord(error);
+    }
+  };
 
   #typed = (event: Event): void => this.#setText((event.target as HTMLTextAreaElement).value);
 

@@ -14,6 +14,11 @@ const ARCS = [
   { name: 'apply', from: 86, length: 14 },
 ] as const;
 const GAP = 1.6;
+const CAPTIONS: { readonly [name in SessionPhase['name']]?: string } = {
+  masking: 'masking',
+  applying: 'new model',
+  paused: 'paused',
+};
 
 /**
  * A round as a ring: training, exchange, new model; the peers around it. It repeats what stands beside it in
@@ -64,7 +69,7 @@ export class RoundDial extends LitElement {
   #caption(phase: SessionPhase): string {
     const progress = phaseProgress(phase);
     if (progress !== undefined) return `${Math.round(progress * 100)} %`;
-    return phase.name === 'applying' ? 'new model' : phase.name === 'paused' ? 'paused' : '';
+    return CAPTIONS[phase.name] ?? '';
   }
 
   #birds() {
@@ -100,6 +105,8 @@ function filled(name: (typeof ARCS)[number]['name'], phase: SessionPhase): numbe
   switch (phase.name) {
     case 'training':
       return name === 'train' ? progress : 0;
+    case 'masking':
+      return name === 'train' ? 1 : 0;
     case 'uploading':
       return name === 'train' ? 1 : name === 'exchange' ? progress / 2 : 0;
     case 'collecting':

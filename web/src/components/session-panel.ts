@@ -4,6 +4,7 @@ import './round-dial.ts';
 import { type ErrorRecord, toErrorRecord } from '../../../shared/errors/index.ts';
 import { showToast } from '../app/events.ts';
 import { formatBytes, formatCount, formatLoss, formatPercent, shortHash } from '../app/format.ts';
+import { REFUSED_ANYWAY, refusalWords, securedWords, secureStageWords } from '../app/secure-words.ts';
 import type { SessionService } from '../app/services.ts';
 import {
   connectedParticipants,
@@ -40,6 +41,10 @@ export class SessionPanel extends LitElement {
       .words { display: grid; gap: var(--space-2); }
       .words h2 { font-size: 1.25rem; }
       .words p { min-height: 1.5em; }
+      .secure { display: grid; gap: var(--space-2); }
+      .secure p { display: grid; grid-template-columns: 20px minmax(0, 1fr); gap: var(--space-3); }
+      .secure svg { margin-top: 2px; }
+      .secured { color: var(--good); font-weight: 600; }
       progress { margin-top: var(--space-1); }
       .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.25rem, 1fr)); gap: var(--space-4) var(--space-5); }
       .figures dt { color: var(--ink-soft); font-size: var(--text-small); }
@@ -68,10 +73,25 @@ export class SessionPanel extends LitElement {
           }
         </div>
       </div>
+      ${this.#secure()}
       ${this.#controls()}
       <mm-error-note .error=${this.error}></mm-error-note>
       ${this.#figures()}
     </section>`;
+  }
+
+  /** Whether rounds are secure: the last one, the one under way, and one that was refused. */
+  #secure() {
+    const { secure, refused, records } = this.snapshot;
+    const last = records.at(-1);
+    const secured = last && securedWords(last);
+    if (secure === undefined && refused === undefined && secured === undefined) return nothing;
+    const refusal = refused && refusalWords(refused);
+    return html`<div class="secure">
+      ${refusal === undefined ? nothing : html`<div class="note warn" data-testid="refused" data-code=${refused?.code ?? nothing}><strong>${refusal.title}</strong> ${refusal.why} ${REFUSED_ANYWAY}</div>`}
+      ${secured === undefined ? nothing : html`<p class="secured" data-testid="secured">${icon('lock')}<span>Round ${last?.round}. ${secured}</span></p>`}
+      ${secure === undefined ? nothing : html`<p class="soft number" data-testid="secure-stage" data-stage=${secure.stage}>${icon('lock')}<span>Round ${secure.round}. ${secureStageWords(secure)}</span></p>`}
+    </div>`;
   }
 
   #controls() {

@@ -50,6 +50,8 @@ function roundPhase(
         batches: progress?.batches ?? 1,
         loss: progress?.loss ?? Number.NaN,
       };
+    case 'masking':
+      return { name: 'masking', round };
     case 'exchanging':
     case 'watching': {
       if (attempt.plan.survivors === null) {

@@ -1,8 +1,9 @@
 import { fixedPointOf } from '../../../shared/compress/index.ts';
 import { type ErrorRecord, toErrorRecord } from '../../../shared/errors/index.ts';
 import type { Federation } from '../../../shared/federation/index.ts';
-import { type Identity, SERVER } from '../../../shared/identity/index.ts';
+import { type Identity, type NodeId, SERVER } from '../../../shared/identity/index.ts';
 import { webCryptoRandom } from '../../../shared/random/index.ts';
+import type { CryptoSuite } from '../../../shared/secagg/index.ts';
 import { createNode, type SessionNode, type TrainProgress } from '../../../shared/session/index.ts';
 import type { PaceLimits } from '../../../shared/training/pace.ts';
 import { systemClock } from '../../../shared/transport/clock.ts';
@@ -11,11 +12,15 @@ import { createHubClient, type SocketLike } from '../../../shared/transport/hub-
 import { createPeerTransport } from '../../../shared/transport/peer-transport.ts';
 import type { Path, Transport } from '../../../shared/transport/port.ts';
 import { createServerChannel } from '../../../shared/transport/server-channel.ts';
-import type { RoundRecord } from '../../../shared/wire/index.ts';
+import type { MessageOf, RoundRecord } from '../../../shared/wire/index.ts';
 import { loadIdentity, loadSettings, runStore } from '../storage/index.ts';
 import { type BrowserTrainer, createTrainer, deviceVerdicts, type TrainerData } from '../trainer/index.ts';
 import { phaseOf } from './phase.ts';
+import { Refusals } from './refusals.ts';
 import { federationRun } from './runs.ts';
+import { assertSecureContext } from './secure-context.ts';
+import { secureSuite } from './secure-suite.ts';
+import { secureViewOf } from './secure-view.ts';
 import type { JoinOptions, PauseReason, SessionNotice, SessionPhase, SessionSnapshot } from './snapshot.ts';
 import { Traffic } from './traffic.ts';
 import { loadTrainingData } from './training-data.ts';
@@ -44,7 +49,8 @@ const ELECTION_MS = 1500;
 /**
  * Joins a federation with a dataset of this device: opens the transport, starts the trainer, runs the engine.
  * Resolves once the engine runs; everything later comes as updates.
- * @throws whatever keeps it from starting: `federation.*`, `data.*`, `model.*`, `training.*`, `storage.*`.
+ * @throws whatever keeps it from starting: `privacy.policy-unmet`, `federation.*`, `data.*`, `model.*`, `training.*`,
+ * `storage.*`.
  */
 export async function runSession(
   options: JoinOptions,
@@ -54,8 +60,9 @@ export async function runSession(
   signal: AbortSignal,
 ): Promise<RunningSession> {
   const { federation, run } = await federationRun(options.federationId, signal);
+  assertSecureContext(federation, self);
   const paths = federation.paths.filter((path) => options.paths?.includes(path) ?? true);
-  const [identity, store] = await Promise.all([loadIdentity(), runStore()]);
+  const [identity, store, suite] = await Promise.all([loadIdentity(), runStore(), suiteFor(federation)]);
   const net = openNetwork(federation, identity, paths, openDirect);
   const view = new View(federation, run, identity, net.transport, onUpdate);
   let trainer: BrowserTrainer | undefined;
@@ -80,6 +87,7 @@ export async function runSession(
       store,
       clock: systemClock,
       random: webCryptoRandom(crypto),
+      ...(suite === undefined ? {} : { secure: { identity, suite } }),
       settleMs: 1000,
       participant: {
         trainer,
@@ -93,6 +101,9 @@ export async function runSession(
         onNotice: (notice) => view.takeNotice(notice),
         onProgress: (progress) => view.takeProgress(progress),
         onRecord: (record) => view.takeRecords([record]),
+        onMessage: (direction, peer, message) => {
+          if (direction === 'in' && message.type === 'abandon') view.takeAbandon(peer, message);
+        },
       },
     });
     signal.throwIfAborted();
@@ -124,6 +135,11 @@ export async function runSession(
     await net.close();
     throw thrown;
   }
+}
+
+/** Undefined where the federation has no use for it. */
+async function suiteFor({ privacy }: Federation): Promise<CryptoSuite | undefined> {
+  return privacy.secureAggregation === 'secagg' ? secureSuite() : undefined;
 }
 
 interface Network {
@@ -218,6 +234,7 @@ class View {
   #notices: SessionNotice[] = [];
   #progress: TrainProgress | undefined;
   #failure: ErrorRecord | undefined;
+  readonly #refusals = new Refusals();
   #timer: ReturnType<typeof setTimeout> | undefined;
   readonly #ticker: ReturnType<typeof setInterval>;
 
@@ -257,6 +274,8 @@ class View {
         serverConnected: peers.has(SERVER),
         coordinator: participant?.coordinator,
         model: model && { version: model.version, hash: model.hash },
+        secure: this.node && secureViewOf(this.node.state),
+        refused: this.#isSecure ? this.#refusals.latest : undefined,
         peers: this.#traffic.rows(peers, Date.now()),
         backend: this.trainer?.backend.name,
         examplesPerSecond: this.#progress?.examplesPerSecond,
@@ -270,7 +289,10 @@ class View {
   }
 
   takeRecords(records: readonly RoundRecord[]): void {
-    for (const record of records) this.#changed.set(record.round, record);
+    for (const record of records) {
+      this.#changed.set(record.round, record);
+      this.#refusals.takeRecord(record);
+    }
     this.schedule();
   }
 
@@ -284,7 +306,16 @@ class View {
     error?: ErrorRecord;
   }): void {
     const detail = error === undefined || error.message === text ? text : `${text} ${error.message}`;
-    this.#notices = [...this.#notices, { atMs: Date.now(), level, text: detail }].slice(-MAX_NOTICES);
+    const code = error === undefined ? {} : { code: error.code };
+    this.#notices = [...this.#notices, { atMs: Date.now(), level, text: detail, ...code }].slice(
+      -MAX_NOTICES,
+    );
+    if (error !== undefined) this.#refusals.takeNotice(this.node?.state, error);
+    this.schedule();
+  }
+
+  takeAbandon(from: NodeId, message: MessageOf<'abandon'>): void {
+    this.#refusals.takeAbandon(this.node?.state, from, message);
     this.schedule();
   }
 
@@ -301,6 +332,10 @@ class View {
   close(): void {
     clearTimeout(this.#timer);
     clearInterval(this.#ticker);
+  }
+
+  get #isSecure(): boolean {
+    return this.#federation.privacy.secureAggregation === 'secagg';
   }
 
   #phase(): SessionPhase {

@@ -1,8 +1,9 @@
-import type { ErrorRecord } from '../../../shared/errors/index.ts';
+import type { ErrorCode, ErrorRecord } from '../../../shared/errors/index.ts';
 import type { NodeId, ParticipantId } from '../../../shared/identity/index.ts';
 import type { PaceLimits } from '../../../shared/training/pace.ts';
 import type { Path } from '../../../shared/transport/port.ts';
 import type { RoundRecord } from '../../../shared/wire/index.ts';
+import type { SecureView } from './secure-view.ts';
 
 /** Where this device stands in the run; one of these is true at any time. */
 export type SessionPhase =
@@ -18,6 +19,8 @@ export type SessionPhase =
       readonly batches: number;
       readonly loss: number;
     }
+  /** Trained; the masks go on as soon as everyone's shares are here. */
+  | { readonly name: 'masking'; readonly round: number }
   | {
       readonly name: 'uploading';
       readonly round: number;
@@ -47,6 +50,14 @@ export interface SessionNotice {
   readonly atMs: number;
   readonly level: 'info' | 'warning' | 'error';
   readonly text: string;
+  readonly code?: ErrorCode;
+}
+
+/** A round of a secure federation that was given up. */
+export interface RefusedRound {
+  readonly round: number;
+  /** Of the coordinator, which may be newer than this page. */
+  readonly code: string;
 }
 
 /** Everything the page shows about a running session; sent to it a few times a second, whole. */
@@ -60,6 +71,10 @@ export interface SessionSnapshot {
   readonly coordinator: NodeId | undefined;
   readonly model: { readonly version: number; readonly hash: string } | undefined;
   readonly records: readonly RoundRecord[];
+  /** How far the secure part of the round under way is. */
+  readonly secure: SecureView | undefined;
+  /** The last round that was given up, until that round or a later one is committed; of secure federations only. */
+  readonly refused: RefusedRound | undefined;
   readonly peers: readonly PeerView[];
   readonly backend: string | undefined;
   readonly examplesPerSecond: number | undefined;

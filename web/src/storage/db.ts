@@ -18,6 +18,8 @@ export interface DeviceSchema extends DBSchema {
   records: { key: [string, number, string]; value: { readonly run: string; readonly record: RoundRecord } };
   /** Key: dataset, sequence number. */
   ledger: { key: [string, number]; value: ChainedEntry };
+  /** Of the last secure rounds of each run. Key: run, round. */
+  transcripts: { key: [string, number]; value: StoredTranscript };
   settings: { key: string; value: unknown };
   consents: { key: string; value: Consent };
   trash: { key: string; value: { readonly dataset: DatasetInfo; readonly deletedAtMs: number } };
@@ -55,6 +57,12 @@ export interface StoredModel {
   readonly weights: Blob;
 }
 
+export interface StoredTranscript {
+  readonly run: string;
+  readonly round: number;
+  readonly file: Blob;
+}
+
 /** What a person agreed to: one revision of one federation, with one dataset. */
 export interface Consent {
   readonly federationId: string;
@@ -64,7 +72,7 @@ export interface Consent {
 }
 
 const NAME = 'murmuration';
-const VERSION = 1;
+const VERSION = 2;
 /** Another tab with the page of an older version is asked to let go; it does at once, unless it hangs. */
 const BLOCKED_TIMEOUT_MS = 5000;
 
@@ -143,6 +151,7 @@ function upgrade(db: Database, from: number): void {
     db.createObjectStore('consents', { keyPath: 'federationId' });
     db.createObjectStore('trash', { keyPath: 'dataset.id' });
   }
+  if (from < 2) db.createObjectStore('transcripts', { keyPath: ['run', 'round'] });
 }
 
 /** Every key of a compound-key store that begins with `first`: arrays sort after all numbers and strings. */

@@ -15,7 +15,7 @@ export {
 } from './dataset-store.ts';
 export { type Consent, type Database, database, openDatabase, type StoredShard } from './db.ts';
 export { loadIdentity } from './identity-store.ts';
-export { readLedger, readLedgers, runStore } from './run-store.ts';
+export { loadTranscript, readLedger, readLedgers, runStore, TRANSCRIPTS_KEPT } from './run-store.ts';
 export {
   changeSettings,
   defaultSettings,

@@ -14,6 +14,9 @@ import { committed, stored } from './storage-error.ts';
 /** Durable: resolved only once the operating system has the bytes, since a reload must find them. */
 const DURABLE = { durability: 'strict' } as const;
 
+/** Rounds of a run whose transcripts are kept. */
+export const TRANSCRIPTS_KEPT = 3;
+
 /** The session's store on this device. One model per run is kept: the newest. */
 export async function runStore(db?: Database): Promise<Store> {
   const storage = db ?? (await database());
@@ -50,7 +53,30 @@ export async function runStore(db?: Database): Promise<Store> {
       }),
 
     appendLedger: (entry) => stored(() => appendLedger(storage, entry)),
+
+    saveTranscript: (run, round, file) =>
+      stored(async () => {
+        const transaction = storage.transaction('transcripts', 'readwrite', DURABLE);
+        await committed(transaction, async () => {
+          await transaction.store.put({ run, round, file: new Blob([file]) });
+          const rounds = await transaction.store.getAllKeys(keysOf(run));
+          const old = rounds.slice(0, -TRANSCRIPTS_KEPT);
+          await Promise.all(old.map((key) => transaction.store.delete(key)));
+        });
+      }),
   };
+}
+
+/** The transcript file of a secure round, if it is still kept. @throws `storage.unavailable`. */
+export async function loadTranscript(
+  run: string,
+  round: number,
+  db?: Database,
+): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  return stored(async () => {
+    const found = await (db ?? (await database())).get('transcripts', [run, round]);
+    return found && new Uint8Array(await found.file.arrayBuffer());
+  });
 }
 
 /** The ledger of one dataset, oldest first, checked. @throws `ledger.broken-chain`. */

@@ -7,6 +7,8 @@ import '../components/notices-list.ts';
 import '../components/peers-table.ts';
 import '../components/run-charts.ts';
 import '../components/session-panel.ts';
+import '../components/transcripts-panel.ts';
+import '../components/who-learns.ts';
 import type { Federation } from '../../../shared/federation/index.ts';
 import { announce, saveFile, setPageTitle } from '../app/events.ts';
 import { dataWords, trainingFacts } from '../app/federation-words.ts';
@@ -55,6 +57,7 @@ export class FederationView extends LitElement {
       .columns { display: grid; grid-template-columns: minmax(0, 1fr); gap: var(--space-5); align-items: start; }
       .facts { display: grid; grid-template-columns: minmax(7rem, auto) minmax(0, 1fr); gap: var(--space-2) var(--space-4); }
       .facts dt { color: var(--ink-soft); }
+      .lock svg { width: 14px; height: 14px; }
       .placeholder { height: 16rem; border-radius: var(--radius); }
       @media (min-width: 60rem) {
         .columns { grid-template-columns: minmax(0, 1fr) minmax(0, 25rem); gap: var(--space-5); }
@@ -132,11 +135,16 @@ export class FederationView extends LitElement {
           federation.privacy.record === undefined
             ? html`<span class="tag warn">No noise is added</span>`
             : html`<span class="tag">Each device adds noise</span>`
+        }${
+          federation.privacy.secureAggregation === 'secagg'
+            ? html`<span class="tag good lock">${icon('lock')} Secure aggregation</span>`
+            : nothing
         }</p>
         ${federation.description === '' ? nothing : html`<p class="lead">${federation.description}</p>`}
         ${from === 'device' ? html`<p class="note warn" role="status">The server did not answer: this is the federation as this device remembers it.</p>` : nothing}
       </header>
       ${own === undefined ? this.#before(federation, current) : this.#running(federation, own, active)}
+      <mm-who-learns .federation=${federation}></mm-who-learns>
       ${
         this.sharing
           ? html`<mm-share-dialog .url=${new URL(`/f/${federation.id}`, location.href).href} .name=${federation.name}
@@ -184,6 +192,11 @@ export class FederationView extends LitElement {
             <h2 id="peers-title">Connected</h2>
             <mm-peers-table .snapshot=${snapshot}></mm-peers-table>
           </section>
+          ${
+            federation.privacy.secureAggregation === 'secagg'
+              ? html`<mm-transcripts .transcripts=${this.services.transcripts} .snapshot=${snapshot}></mm-transcripts>`
+              : nothing
+          }
         </div>
         <div class="stack">
           <mm-run-charts .snapshot=${snapshot}></mm-run-charts>

@@ -33,6 +33,7 @@ export class FederationsView extends LitElement {
       .item a::after { content: ''; position: absolute; inset: 0; border-radius: var(--radius); }
       .item .about { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 3; overflow: hidden; color: var(--ink-soft); }
       .item .foot { display: flex; flex-wrap: wrap; gap: var(--space-2); margin-top: auto; }
+      .lock svg { width: 14px; height: 14px; }
       .placeholder { height: 11rem; border-radius: var(--radius); }
       @media (min-width: 52rem) {
         .hero { padding: var(--space-6) 0 var(--space-6); }
@@ -116,6 +117,7 @@ export class FederationsView extends LitElement {
       <p class="small soft">${dataWords(federation.data)} → ${targetWords(federation.data)}</p>
       <div class="foot">
         ${federation.data.kind === 'image' && federation.data.sample !== undefined ? html`<span class="tag accent">Sample data included</span>` : nothing}
+        ${federation.privacy.secureAggregation === 'secagg' ? html`<span class="tag good lock">${icon('lock')} Secure aggregation</span>` : nothing}
         ${consent?.revision === federation.revision ? html`<span class="tag shared">You agreed to take part</span>` : nothing}
       </div>
     </article></li>`;

@@ -29,6 +29,35 @@ export const digits = parseFederation({
   evaluation: 'sample',
 });
 
+export const secure = parseFederation({
+  ...digits,
+  id: 'digits-secure',
+  name: 'Handwritten digits, securely added up',
+  privacy: { secureAggregation: 'secagg' },
+  cohort: { minParticipants: 3 },
+});
+
+/** Every protection there is, and the server adds up. */
+export const guarded = parseFederation({
+  ...secure,
+  id: 'digits-guarded',
+  name: 'Handwritten digits, securely added up with noise',
+  privacy: {
+    trustModel: 'record',
+    record: { clipNorm: 1, noiseMultiplier: 1.1 },
+    secureAggregation: 'secagg',
+  },
+  cohort: { minParticipants: 20, groupSize: 1000 },
+  paths: ['server'],
+});
+
+export const noisy = parseFederation({
+  ...digits,
+  id: 'digits-noisy',
+  name: 'Handwritten digits, with noise',
+  privacy: { trustModel: 'record', record: { clipNorm: 1, noiseMultiplier: 1.1 } },
+});
+
 export const penguins = parseFederation({
   format: 'murmuration/federation',
   formatVersion: 1,

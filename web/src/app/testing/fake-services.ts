@@ -5,8 +5,8 @@ import type { SessionSnapshot } from '../../session/snapshot.ts';
 import type { Verdict } from '../../trainer/verdict.ts';
 import { Reachability } from '../reachability.ts';
 import type { Consent, DatasetInfo, DatasetSummary, ImportDraft, Services, Settings } from '../services.ts';
-import { digits, heating, penguins } from './fake-federations.ts';
-import { snapshotAt } from './fake-snapshots.ts';
+import { digits, guarded, heating, noisy, penguins, secure } from './fake-federations.ts';
+import { secureSnapshotAt, snapshotAt } from './fake-snapshots.ts';
 
 /** Which picture to show; each names one state of the page that is worth looking at. */
 export type Scenario =
@@ -23,9 +23,12 @@ export type Scenario =
   | 'waiting'
   | 'paused'
   | 'failed'
-  | 'finished';
+  | 'finished'
+  | 'secure'
+  | 'refused'
+  | 'secure-first';
 
-const FEDERATIONS = [digits, penguins, heating];
+const FEDERATIONS = [digits, secure, guarded, noisy, penguins, heating];
 const ADDED_MS = Date.UTC(2026, 10, 20, 14, 5);
 
 const DATASETS: readonly DatasetInfo[] = [
@@ -204,6 +207,44 @@ function snapshotOf(scenario: Scenario): SessionSnapshot | undefined {
         },
         3,
       );
+    case 'secure':
+      return secureSnapshotAt({ name: 'collecting', round: 13, arrived: 0, slices: 6 }, 12, {
+        secure: {
+          round: 13,
+          stage: 'confirming',
+          members: 6,
+          keys: 6,
+          shares: 6,
+          threshold: 4,
+          survivors: 5,
+          confirmations: 0,
+        },
+      });
+    case 'refused':
+      return secureSnapshotAt({ name: 'waiting', participants: 5, needed: 3 }, 12, {
+        refused: { round: 13, code: 'secagg.below-threshold' },
+        notices: [
+          {
+            atMs: ADDED_MS,
+            level: 'error',
+            text: 'Round 13 was abandoned: 3 of 6 confirmed the survivors.',
+            code: 'secagg.below-threshold',
+          },
+        ],
+      });
+    case 'secure-first':
+      return secureSnapshotAt({ name: 'training', round: 1, batch: 4, batches: 32, loss: 2.1 }, 0, {
+        secure: {
+          round: 1,
+          stage: 'shares',
+          members: 6,
+          keys: 5,
+          shares: 0,
+          threshold: 4,
+          survivors: undefined,
+          confirmations: 0,
+        },
+      });
     case 'finished':
       return snapshotAt({ name: 'finished', reason: 'target-accuracy' }, 24);
     default:
@@ -269,7 +310,13 @@ export function fakeServices(scenario: Scenario): Services {
       list: () => answer(empty ? [] : DATASETS),
       compatible: ({ id }) =>
         answer(
-          empty ? [] : id === 'digits' ? DATASETS.slice(0, 2) : id === 'penguins' ? DATASETS.slice(2) : [],
+          empty
+            ? []
+            : id.startsWith('digits')
+              ? DATASETS.slice(0, 2)
+              : id === 'penguins'
+                ? DATASETS.slice(2)
+                : [],
         ),
       summary: async (id) => (id === 'd3' ? TABLE : digitPictures()),
       read: async () => DRAFT,
@@ -365,6 +412,14 @@ export function fakeServices(scenario: Scenario): Services {
         pressure: undefined,
       },
       subscribe: () => () => undefined,
+    },
+    transcripts: {
+      download: noop,
+      check: async (_, round) => [
+        { what: 'Every event is signed by whom it names, and follows from the one before.', ok: true },
+        { what: 'Your masked update was in the sum of every slice.', ok: true },
+        { what: 'Adding up again gives the same model, c3a91f07.', ok: round % 2 === 0 },
+      ],
     },
     backends: { list: () => answer(empty ? [] : VERDICTS), measure: noop },
     ledger: {

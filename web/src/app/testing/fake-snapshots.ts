@@ -31,7 +31,22 @@ function record(round: number): RoundRecord {
       correct: Math.round(accuracy * 10_000),
       lossSum: 10_000 * (0.12 + 2 * Math.exp(-round / 2.6)),
     },
+    secure: null,
   };
+}
+
+/** The same in a secure federation: everyone confirmed, and two thirds would have done. */
+export function secureSnapshotAt(
+  phase: SessionPhase,
+  rounds: number,
+  changes: Partial<SessionSnapshot> = {},
+): SessionSnapshot {
+  const snapshot = snapshotAt(phase, rounds, { federationId: 'digits-secure', ...changes });
+  const records = snapshot.records.map((each) => ({
+    ...each,
+    secure: { threshold: 4, confirmations: each.survivors.length },
+  }));
+  return { ...snapshot, records };
 }
 
 /** A session in some phase, after some finished rounds. */
@@ -50,6 +65,8 @@ export function snapshotAt(
     coordinator: SERVER,
     model: { version: rounds, hash: hash(rounds) },
     records: Array.from({ length: rounds }, (_, i) => record(i + 1)),
+    secure: undefined,
+    refused: undefined,
     peers: [
       ...others.map((id, i) => ({
         id: id as NodeId,

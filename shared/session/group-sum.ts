@@ -1,0 +1,34 @@
+import { sha256 } from '@noble/hashes/sha2.js';
+import type { WeightedSlice } from '../aggregate/index.ts';
+import type { FixedPoint } from '../compress/index.ts';
+import { check } from '../errors/index.ts';
+
+/** Names a group's sum: SHA-256 over a tag, its weight and its values as little-endian int32. SPEC G-10. */
+export function hashOfSum({ values, weight }: WeightedSlice): string {
+  const hash = sha256.create();
+  hash.update(new TextEncoder().encode(`murmuration group sum v1/${weight}/${values.length}/`));
+  hash.update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+  return Array.from(hash.digest(), (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+/**
+ * Whether a sum of `count` updates may be added to others without a coordinate leaving 32 bits: no honest one is larger than
+ * clipNorm · weight · 2^f, but for half a unit of rounding by each. SPEC G-13.
+ * @throws `update.overflow`.
+ */
+export function checkSum({ values, weight }: WeightedSlice, count: number, fixedPoint: FixedPoint): void {
+  const { clipNorm, maxWeight, fractionalBits } = fixedPoint;
+  check(
+    weight >= count && weight <= count * maxWeight,
+    'update.overflow',
+    "A group's sum has a weight that its members cannot have.",
+    { expected: `${count} to ${count * maxWeight}`, received: String(weight) },
+  );
+  const limit = clipNorm * weight * 2 ** fractionalBits + count / 2;
+  check(
+    values.every((value) => Math.abs(value) <= limit),
+    'update.overflow',
+    "A group's sum is larger than its members' updates can make it.",
+    { expected: `at most ${limit}` },
+  );
+}

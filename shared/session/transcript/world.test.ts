@@ -1,0 +1,96 @@
+import { expect, test } from 'vitest';
+import { createNobleIdentity, type NodeId, SERVER } from '../../identity/index.ts';
+import { nobleSuite } from '../../secagg/index.ts';
+import { repeatableRandom } from '../../secagg/testing.ts';
+import { createWorld, type World, type WorldOptions } from '../../testing/session-world.ts';
+import { decodeTranscript, verifyTogether } from './index.ts';
+
+const flush = () => new Promise<void>((resolve) => setImmediate(resolve));
+const suite = nobleSuite(repeatableRandom('verifier'));
+
+/** Runs a secure federation of real cryptography to its end, its last transcripts included. */
+async function runWorld(options: Partial<WorldOptions>): Promise<World> {
+  const seed = `${expect.getState().currentTestName}`;
+  const secureWith = { identity: createNobleIdentity, suite: nobleSuite };
+  const world = createWorld({
+    seed,
+    participants: 4,
+    rounds: 2,
+    secure: true,
+    transcripts: true,
+    secureWith,
+    flush,
+    ...options,
+  });
+  world.start(SERVER);
+  for (const id of world.ids) world.start(id);
+  const written = (): boolean =>
+    world.records.length >= 2 && world.ids.every((id) => world.transcriptOf(id, 2) !== undefined);
+  expect(await world.run(written, 120_000)).toBe(true);
+  return world;
+}
+
+test.each([
+  ['a mesh', {}, 4],
+  ['a server that owns everything', { paths: ['server'] as ['server'] }, 1],
+])(
+  'every node of %s writes each round down, and anyone can replay it',
+  async (_, options, slices) => {
+    const world = await runWorld(options);
+    for (const { round, hash } of world.records) {
+      const transcripts = [SERVER as NodeId, ...world.ids].map((id) =>
+        decodeTranscript(world.transcriptOf(id, round)!),
+      );
+      expect(transcripts).toHaveLength(5);
+      const { each, joint } = await verifyTogether(transcripts, suite);
+      for (const findings of [...each, joint])
+        expect(findings.filter(({ outcome }) => outcome === 'wrong')).toEqual([]);
+      expect(new Set(joint.map(({ outcome }) => outcome))).toEqual(new Set(['ok']));
+      expect(joint.find(({ name }) => name === 'slices-recomputed')?.slices).toHaveLength(slices);
+      expect(hash).toBe(world.expectedHash(world.records.find((record) => record.round === round)!));
+    }
+    expect(world.notices).toEqual([]);
+  },
+  60_000,
+);
+
+test.each([
+  ['meshes', ['direct', 'relay', 'server'] as const],
+  ['the server', ['server'] as const],
+])(
+  'rounds of several groups at %s: members show their part, all of them the total',
+  async (_, paths) => {
+    const world = await runWorld({ participants: 9, groupSize: 4, paths: [...paths] });
+    for (const { round, groups } of world.records) {
+      expect(groups).toBe(3);
+      const server = decodeTranscript(world.transcriptOf(SERVER, round)!);
+      const members = world.ids.map((id) => decodeTranscript(world.transcriptOf(id, round)!));
+      const { each, joint } = await verifyTogether([server, ...members], suite);
+      for (const findings of [...each, joint])
+        expect(findings.filter(({ outcome }) => outcome === 'wrong')).toEqual([]);
+      expect(new Set(joint.map(({ outcome }) => outcome))).toEqual(new Set(['ok']));
+      expect(each[0]!.find(({ name }) => name === 'total')).toMatchObject({ outcome: 'ok' });
+      expect((await verifyTogether(members, suite)).joint.find(({ name }) => name === 'all-groups')).toEqual({
+        name: 'all-groups',
+        outcome: 'ok',
+        text: 'The total is the sum of 3 groups.',
+      });
+    }
+  },
+  60_000,
+);
+
+test('a plain federation writes nothing', async () => {
+  const world = createWorld({ seed: 'plain', participants: 3, rounds: 1, transcripts: true, flush });
+  world.start(SERVER);
+  for (const id of world.ids) world.start(id);
+  const finished = () =>
+    world.ids.every((id) => world.nodes.get(id)?.state.participant?.status.name === 'finished');
+  expect(await world.run(finished, 60_000)).toBe(true);
+  expect([SERVER as NodeId, ...world.ids].map((id) => world.transcriptOf(id, 1))).toEqual([
+    undefined,
+    undefined,
+    undefined,
+    undefined,
+  ]);
+});
