@@ -47,7 +47,10 @@ export async function playParticipant(
     const { confirmation } = await step('confirm', { survivors });
     const confirmed = [confirmation, ...(await confirmationsFor(large, SELF, left, survivors))];
     const reveal = await step('reveal', { confirmations: confirmed });
-    const sums = [await publish(parameters, update.slices[0]!, digests, survivors.length)];
+    const told = new Map(confirmed.map((one) => [one.participant, one.digests]));
+    told.set(cohort[SELF]!, digests);
+    const listed = survivors.map((id) => told.get(id));
+    const sums = [await publish(parameters, update.slices[0]!, listed)];
     const wrong = await clock.time(0, 'verify', () => wrongSums(host, parameters, sums, survivors));
     if (wrong.length > 0) throw new Error('A right sum was disputed.');
     const { slices } = update;
@@ -62,12 +65,14 @@ export async function playParticipant(
 async function publish(
   parameters: LargeCohort['parameters'],
   values: Uint8Array<ArrayBuffer>,
-  own: Uint8Array<ArrayBuffer>,
-  survivors: number,
+  /** What survivors confirmed; only the neighbours' is known. */
+  confirmed: readonly (Uint8Array<ArrayBuffer> | undefined)[],
 ): Promise<PublishedSum> {
   const server = createNobleIdentity(webCryptoRandom(globalThis.crypto));
-  const digests = new Uint8Array(SLICE_DIGEST_BYTES * survivors);
-  digests.set(own);
+  const digests = new Uint8Array(SLICE_DIGEST_BYTES * confirmed.length);
+  confirmed.forEach((digest, i) => {
+    if (digest !== undefined) digests.set(digest, i * SLICE_DIGEST_BYTES);
+  });
   const signature = await signSum(server, { parameters, slice: 0, values, digests });
   return { owner: SERVER, values, proof: { digests, identityKey: server.publicKey, signature } };
 }
