@@ -42,6 +42,7 @@ function participant(): Participant {
     weight: 7,
     vectorLength: 6,
     ring: undefined,
+    groupSize: 16,
     evaluates: true,
     groups: SIZES,
     electionMs: 1000,

@@ -200,7 +200,7 @@ describe('what a peer may fill memory with', () => {
   const attemptNumber = (attempt: number) => ({ term: 1, round: 7, attempt });
   /** As many adverts of as many nodes, none of which has its name from an earlier call with another label. */
   const rosterOf = (label: string, size: number, attempt = 2): Message => {
-    const [{ message }] = of('roster') as [{ message: MessageOf<'roster'> }];
+    const { message } = of('roster')[0] as unknown as { message: MessageOf<'roster'> };
     const adverts = Array.from({ length: size }, (_, i) => {
       return { ...message.adverts[0]!, participant: `${label}${i}`.padEnd(22, '_') as ParticipantId };
     });
