@@ -4,6 +4,7 @@ import type { CryptoRandom } from '../random/index.ts';
 import { type AttemptPlan, attemptPlan, checkThreshold } from './attempt-plan.ts';
 import { checkSeed, commitTo, isCommitted, type SharePair } from './commitments.ts';
 import { boxKey, boxLabel, pairMaskKey } from './key-schedule.ts';
+import { sameBytes } from './same-bytes.ts';
 import { shareSecret } from './shamir.ts';
 import { commitmentsBytes, verifyAdvert, verifyCommitments } from './signing.ts';
 import type { AgreementKeys, CryptoSuite } from './suite.ts';
@@ -322,10 +323,6 @@ function sameAdvert(a: KeyAdvert, b: KeyAdvert): boolean {
     a.weight === b.weight &&
     (['identityKey', 'maskKey', 'cipherKey', 'signature'] as const).every((key) => sameBytes(a[key], b[key]))
   );
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }
 
 function join(parts: readonly Bytes[]): Bytes {

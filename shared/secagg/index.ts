@@ -17,6 +17,7 @@ export {
   wordBytes,
   wrap,
 } from './ring.ts';
+export { sameBytes } from './same-bytes.ts';
 export { MAX_SHARE_X, type PlacedShare, reconstructor, reconstructSecret, shareSecret } from './shamir.ts';
 export {
   advertBytes,

@@ -4,6 +4,7 @@ import {
   type CryptoSuite,
   type KeyAdvert,
   type SecureParameters,
+  sameBytes,
   survivorDigest,
   verifyAdvert,
   verifyCommitments,
@@ -12,7 +13,6 @@ import {
 import type { Message } from '../wire/index.ts';
 import type { RoundState } from './coordinator/state.ts';
 import { attemptTag, compareAttempts } from './effects.ts';
-import { sameBytes } from './owner-secure.ts';
 
 /**
  * Checks signatures before a coordinator's machine hears a message: the machine is pure and WebCrypto is not.

@@ -2,8 +2,8 @@ import { encode } from '@msgpack/msgpack';
 import { sha256 } from '@noble/hashes/sha2.js';
 import type { ParticipantId } from '../identity/index.ts';
 import { seededRandom, shuffle } from '../random/index.ts';
+import { sameBytes } from '../secagg/index.ts';
 import type { AttemptId } from '../wire/index.ts';
-import { sameBytes } from './owner-secure.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
 

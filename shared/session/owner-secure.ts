@@ -8,6 +8,7 @@ import {
   type Ring,
   type SecureParameters,
   type ShareCommitments,
+  sameBytes,
   survivorDigest,
 } from '../secagg/index.ts';
 import type { AttemptId, MessageOf } from '../wire/index.ts';
@@ -111,8 +112,4 @@ function goodReveals(
     reveals: sifted.filter((reveal) => reveal.shares.length > 0),
     offenders: sifted.filter((reveal) => !reveal.isWhole).map(({ holder }) => holder),
   };
-}
-
-export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.byteLength === b.byteLength && a.every((byte, i) => byte === b[i]);
 }

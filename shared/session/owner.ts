@@ -2,7 +2,7 @@ import { sumSlices } from '../aggregate/index.ts';
 import { checkSlice, type FixedPoint } from '../compress/index.ts';
 import { check, toErrorRecord } from '../errors/index.ts';
 import { type NodeId, type ParticipantId, SERVER } from '../identity/index.ts';
-import { CHECK_WORDS, type Ring, type SecureParameters, sliceLengths } from '../secagg/index.ts';
+import { CHECK_WORDS, type Ring, type SecureParameters, sameBytes, sliceLengths } from '../secagg/index.ts';
 import { sliceRange } from '../update/index.ts';
 import type { AttemptId, MessageOf, Plan } from '../wire/index.ts';
 import {
@@ -18,7 +18,6 @@ import {
   NOTHING_YET,
   parametersOf,
   type SecureAssignment,
-  sameBytes,
   unmaskEffects,
 } from './owner-secure.ts';
 

@@ -1,10 +1,10 @@
 import type { ErrorCode } from '../../errors/index.ts';
 import { SECURE_MINIMUM } from '../../federation/index.ts';
 import type { ParticipantId } from '../../identity/index.ts';
+import { sameBytes } from '../../secagg/index.ts';
 import type { AttemptId, MessageOf, ModelRef } from '../../wire/index.ts';
 import { compareAttempts } from '../effects.ts';
 import { commitmentTo, cutGroups, type DrawProof, drawSeed, type GroupSizes } from '../groups.ts';
-import { sameBytes } from '../owner-secure.ts';
 import { type Desk, roundTag } from './desk.ts';
 import type { CoordinatorContext } from './state.ts';
 

@@ -1,9 +1,9 @@
 import type { ErrorRecord } from '../../errors/index.ts';
 import { type NodeId, SERVER } from '../../identity/index.ts';
+import { sameBytes } from '../../secagg/index.ts';
 import type { AttemptId, Message, MessageOf, Plan } from '../../wire/index.ts';
 import { compareAttempts, type Effect } from '../effects.ts';
 import { commitmentTo, findUnfair, nonceFrom, type ShownDraw } from '../groups.ts';
-import { sameBytes } from '../owner-secure.ts';
 import type { AttemptState, ParticipantContext, ParticipantState } from './state.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;

@@ -3,12 +3,12 @@ import {
   type CryptoSuite,
   neighbourhoodsOf,
   SLICE_DIGEST_BYTES,
+  sameBytes,
   survivorDigest,
   verifyAdvert,
   verifyConfirmation,
   verifySum,
 } from '../../secagg/index.ts';
-import { equalBytes } from './events.ts';
 import { type GroupEvidence, ofKind, type PublishedSum } from './evidence.ts';
 import { absent, ok, type Verdict, wrong } from './finding.ts';
 
@@ -129,7 +129,7 @@ export async function checkSums(evidence: GroupEvidence, suite: CryptoSuite): Pr
       return wrong(`The sum of slice ${slice} is not signed by ${owner}.`);
   }
   const liar = ofKind(facts, 'sum').find(({ slice, owner, values }) =>
-    heard.some((sum) => sum.slice === slice && sum.owner === owner && !equalBytes(sum.values, values)),
+    heard.some((sum) => sum.slice === slice && sum.owner === owner && !sameBytes(sum.values, values)),
   );
   if (liar !== undefined) return wrong(`${liar.owner} published two different sums of slice ${liar.slice}.`);
   const lacking = missing(sums);
@@ -190,7 +190,7 @@ export function missing(sums: GroupEvidence['sums']): number[] {
 
 /** Whether a sum's owner says that this digest is of what it added up for the survivor at `place`. */
 export function hasDigest({ proof }: PublishedSum, place: number, digest: Uint8Array): boolean {
-  return proof !== null && place >= 0 && equalBytes(digestAt(proof.digests, place), digest);
+  return proof !== null && place >= 0 && sameBytes(digestAt(proof.digests, place), digest);
 }
 
 export function digestAt(digests: Uint8Array, place: number): Uint8Array {

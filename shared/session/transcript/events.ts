@@ -2,7 +2,7 @@ import { decode, encode } from '@msgpack/msgpack';
 import { z } from 'zod';
 import { check, MurmurationError } from '../../errors/index.ts';
 import { formatPath } from '../../federation/index.ts';
-import { SLICE_DIGEST_BYTES } from '../../secagg/index.ts';
+import { SLICE_DIGEST_BYTES, sameBytes } from '../../secagg/index.ts';
 import { messageSchemas } from '../../wire/index.ts';
 
 /**
@@ -103,7 +103,7 @@ export function decodeFact(kind: EventKind, body: Uint8Array, path: string): Fac
   }
   // A map with a member twice would be read differently by different readers.
   check(
-    equalBytes(canonical(value), body),
+    sameBytes(canonical(value), body),
     'secagg.transcript-invalid',
     'The body of an event is not in canonical form.',
     {
@@ -119,8 +119,4 @@ export function invalid(path: string, summary: string, cause?: unknown): Murmura
     remedy: 'Ask for the file again from whoever recorded it.',
     cause,
   });
-}
-
-export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.byteLength === b.byteLength && a.every((byte, i) => byte === b[i]);
 }

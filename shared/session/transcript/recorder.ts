@@ -2,12 +2,12 @@ import { fixedPointOf, largestCoordinate } from '../../compress/index.ts';
 import { MurmurationError } from '../../errors/index.ts';
 import { canonicalJson, type Federation } from '../../federation/index.ts';
 import type { Identity, NodeId, ParticipantId } from '../../identity/index.ts';
-import { type CryptoSuite, type Ring, ringOf, type SecureParameters } from '../../secagg/index.ts';
+import { type CryptoSuite, type Ring, ringOf, type SecureParameters, sameBytes } from '../../secagg/index.ts';
 import { type Layout, type Model, modelBytes } from '../../update/index.ts';
 import type { AttemptId, Message, MessageOf, MessageType } from '../../wire/index.ts';
 import { compareAttempts } from '../effects.ts';
 import { genesisHash, headBytes, linkHash, type TranscriptEvent, type TranscriptHeader } from './chain.ts';
-import { encodeFact, equalBytes, type Fact, type FactOf } from './events.ts';
+import { encodeFact, type Fact, type FactOf } from './events.ts';
 import { GroupNotes, type KeptInput, type KeptSum, type NotesSink } from './group-notes.ts';
 import { encodeBulk, type RoundTranscript, type TranscriptBulk } from './transcript.ts';
 
@@ -358,7 +358,7 @@ class Notes implements NotesSink {
       return slice === sum.slice && owner === sum.owner && group === sum.group;
     });
     // A second one that differs convicts its owner; a third adds nothing.
-    if (before.length === 2 || before.some(({ values }) => equalBytes(values, sum.values))) return false;
+    if (before.length === 2 || before.some(({ values }) => sameBytes(values, sum.values))) return false;
     this.#sums.add(sum);
     return true;
   }

@@ -4,6 +4,7 @@ import {
   type CryptoSuite,
   packRing,
   SLICE_DIGEST_BYTES,
+  sameBytes,
   sliceLengths,
   toCentred,
   toRing,
@@ -14,7 +15,6 @@ import {
 } from '../../secagg/index.ts';
 import { joinSlices, modelFromBytes, sliceRange } from '../../update/index.ts';
 import { digestAt, missing } from './checks.ts';
-import { equalBytes } from './events.ts';
 import { type Evidence, type GroupEvidence, labelOf, type PublishedSum } from './evidence.ts';
 import { absent, ok, type Verdict, wrong } from './finding.ts';
 
@@ -57,7 +57,7 @@ export async function recompute(
     const place = places.get(participant);
     if (place === undefined || inputs.has(participant)) continue;
     const digest = (await suite.digest(values)).subarray(0, SLICE_DIGEST_BYTES);
-    if (equalBytes(digest, digestAt(proof.digests, place))) inputs.set(participant, { participant, values });
+    if (sameBytes(digest, digestAt(proof.digests, place))) inputs.set(participant, { participant, values });
   }
   if (inputs.size < survivors.length || shares === undefined) return 'unknown';
   const own = shares.filter(({ dealer }) => parameters.cohort.includes(dealer));
@@ -86,7 +86,7 @@ export async function recompute(
     if (hasCode(thrown, 'secagg.below-threshold')) return 'unknown';
     throw thrown;
   }
-  return equalBytes(values, packed)
+  return sameBytes(values, packed)
     ? undefined
     : `The sum of slice ${slice} that ${owner} published is not the sum of its masked slices.`;
 }

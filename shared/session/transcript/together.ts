@@ -1,8 +1,7 @@
 import { bytesToHex } from '@noble/hashes/utils.js';
 import type { ParticipantId } from '../../identity/index.ts';
-import { type CryptoSuite, survivorDigest } from '../../secagg/index.ts';
+import { type CryptoSuite, sameBytes, survivorDigest } from '../../secagg/index.ts';
 import { hasDigest } from './checks.ts';
-import { equalBytes } from './events.ts';
 import { type Evidence, evidenceOf, type GroupEvidence, labelOf } from './evidence.ts';
 import { absent, type Finding, finding, ok, type Verdict, wrong } from './finding.ts';
 import { checkTotal, recompute } from './replay.ts';
@@ -190,9 +189,7 @@ function checkAllGroups(all: readonly Evidence[]): Verdict {
   const known = [...byGroup(all).values()].map(
     (group) => group.find(({ sums }) => sums.every((sum) => sum?.packed !== undefined)) ?? group[0]!,
   );
-  const other = all.find(
-    ({ total }) => total !== undefined && !equalBytes(total.values, first.total!.values),
-  );
+  const other = all.find(({ total }) => total !== undefined && !sameBytes(total.values, first.total!.values));
   if (other !== undefined)
     return wrong(`${other.header.node} was given another total than ${first.header.node}.`);
   return checkTotal(first, known);

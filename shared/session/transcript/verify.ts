@@ -1,5 +1,5 @@
 import { participantIdOf, SERVER } from '../../identity/index.ts';
-import { type CryptoSuite, SLICE_DIGEST_BYTES } from '../../secagg/index.ts';
+import { type CryptoSuite, SLICE_DIGEST_BYTES, sameBytes } from '../../secagg/index.ts';
 import { compareAttempts } from '../effects.ts';
 import { genesisHash, headBytes, linkHash } from './chain.ts';
 import {
@@ -12,7 +12,6 @@ import {
   checkSurvivors,
   checkWeight,
 } from './checks.ts';
-import { equalBytes } from './events.ts';
 import { type Evidence, evidenceOf, type GroupEvidence, ofKind } from './evidence.ts';
 import {
   absent,
@@ -85,7 +84,7 @@ function checkChain({ header, events }: RoundTranscript): Verdict {
   for (const [i, event] of events.entries()) {
     if (event.seq !== i) return wrong(`Event ${i} is missing or out of order.`);
     hash = linkHash(hash, event);
-    if (!equalBytes(hash, event.hash))
+    if (!sameBytes(hash, event.hash))
       return wrong(`Event ${i} (${event.kind}) does not follow from what stands before it.`);
     if (i === 0 && event.kind !== 'invited') return wrong(`Event ${i} (${event.kind}) is out of place.`);
     const isEnd = event.kind === 'committed' || event.kind === 'abandoned';
@@ -101,7 +100,7 @@ async function checkSignature(
   const { node, identityKey } = header;
   if (node !== SERVER && participantIdOf(identityKey) !== node)
     return wrong('The transcript is signed by another device than the one that it is of.');
-  if (!equalBytes(await suite.digest(bulk ?? new Uint8Array(0)), bulkDigest))
+  if (!sameBytes(await suite.digest(bulk ?? new Uint8Array(0)), bulkDigest))
     return wrong('What lies beside the events is not what was signed.');
   const head = events.at(-1)?.hash ?? genesisHash(header);
   const holds = await suite.verify(identityKey, headBytes(head, events.length, bulkDigest), signature);
@@ -127,7 +126,7 @@ async function checkContents(
   const sums = ofKind(facts, 'sum');
   for (const [i, { slice, owner, values }] of bulk.sums.entries()) {
     const said = sums[i];
-    if (said?.slice !== slice || said.owner !== owner || !equalBytes(said.values, await digestOf(values)))
+    if (said?.slice !== slice || said.owner !== owner || !sameBytes(said.values, await digestOf(values)))
       return wrong(`The sum of slice ${slice} by ${owner} is not the one that was heard.`);
   }
   for (const { slice, participant, values } of bulk.inputs) {
@@ -136,7 +135,7 @@ async function checkContents(
         ? ofKind(facts, 'sent').find((fact) => fact.slice === slice)
         : ofKind(facts, 'received').find((fact) => fact.slice === slice && fact.from === participant);
     const digest = (await digestOf(values)).subarray(0, SLICE_DIGEST_BYTES);
-    if (said === undefined || !equalBytes(said.digest, digest))
+    if (said === undefined || !sameBytes(said.digest, digest))
       return wrong(`The masked slice ${slice} of ${participant} is not the one that was sent.`);
   }
   for (const { holder, shares } of bulk.reveals) {
@@ -144,16 +143,16 @@ async function checkContents(
       holder === header.node
         ? ofKind(facts, 'revealed')[0]
         : ofKind(facts, 'collected').find(({ from }) => from === holder);
-    if (said === undefined || !equalBytes(said.digest, await digestOf(revealBytes(shares))))
+    if (said === undefined || !sameBytes(said.digest, await digestOf(revealBytes(shares))))
       return wrong(`The shares that ${holder} revealed are not those that were sent.`);
   }
   for (const { facts, parameters } of groups) {
     const inbox = ofKind(facts, 'inbox')[0];
     const own = bulk.commitments.filter(({ dealer }) => parameters.cohort.includes(dealer));
-    if (own.length > 0 && !equalBytes(inbox?.commitments ?? NOTHING, await digestOf(commitmentBytes(own))))
+    if (own.length > 0 && !sameBytes(inbox?.commitments ?? NOTHING, await digestOf(commitmentBytes(own))))
       return wrong('The commitments of the dealers are not those that came.');
   }
-  if (bulk.total !== null && !equalBytes(total?.values ?? NOTHING, await digestOf(bulk.total)))
+  if (bulk.total !== null && !sameBytes(total?.values ?? NOTHING, await digestOf(bulk.total)))
     return wrong('The total is not the one that was heard.');
   const count = bulk.sums.length + bulk.inputs.length + bulk.reveals.length;
   return ok(`${count} sums, masked slices and reveals are what ${events.length} events say of them.`);
