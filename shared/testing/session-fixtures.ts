@@ -1,4 +1,5 @@
-import type { NodeId, ParticipantId } from '../identity/index.ts';
+import { type NodeId, type ParticipantId, SERVER } from '../identity/index.ts';
+import type { CoordinatorContext } from '../session/coordinator/state.ts';
 import type { Effect, SessionEvent, Step } from '../session/effects.ts';
 import { layoutOf, type Model, makeModel, type NoisedUpdate, staged } from '../update/index.ts';
 import type { AttemptId, Message, MessageOf, MessageType, ModelRef, Plan } from '../wire/index.ts';
@@ -22,6 +23,33 @@ export function refOf({ version, hash }: Model): ModelRef {
 
 export function attemptOf(attempt = 0, round = 1, term = 1): AttemptId {
   return { term, round, attempt };
+}
+
+/** The server, coordinating a plain mesh of two to sixteen. */
+export function coordinatorContext(change: Partial<CoordinatorContext> = {}): CoordinatorContext {
+  return {
+    self: SERVER,
+    run: RUN,
+    federationRevision: 1,
+    minParticipants: 2,
+    groupSize: 16,
+    maxParticipants: 16,
+    maximumRounds: 10,
+    targetAccuracy: undefined,
+    checkpointEvery: 1,
+    trainMs: 1000,
+    exchangeMs: 600,
+    applyMs: 300,
+    secure: false,
+    sharesNoise: false,
+    addsNoise: false,
+    setupMs: 200,
+    mesh: true,
+    serverMayOwn: false,
+    evaluates: false,
+    settleMs: 100,
+    ...change,
+  };
 }
 
 export function planOf(change: Partial<Plan> = {}): Plan {

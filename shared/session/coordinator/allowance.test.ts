@@ -5,6 +5,7 @@ import {
   attemptOf,
   BOB,
   CAROL,
+  coordinatorContext,
   effectsOf,
   machineOf,
   modelOf,
@@ -18,29 +19,11 @@ import { stepCoordinator } from './step.ts';
 const START = refOf(modelOf(0));
 
 function rationing(rations = true) {
-  const machine = machineOf(stepCoordinator, initialCoordinator(1, START, [SERVER], []), {
-    self: SERVER,
-    run: RUN,
-    federationRevision: 1,
-    minParticipants: 2,
-    groupSize: 16,
-    maxParticipants: 16,
-    maximumRounds: 10,
-    targetAccuracy: undefined,
-    checkpointEvery: 1,
-    trainMs: 1000,
-    exchangeMs: 600,
-    applyMs: 300,
-    secure: false,
-    sharesNoise: false,
-    addsNoise: false,
-    setupMs: 200,
-    mesh: false,
-    serverMayOwn: true,
-    evaluates: false,
-    settleMs: 100,
-    rations,
-  });
+  const machine = machineOf(
+    stepCoordinator,
+    initialCoordinator(1, START, [SERVER], []),
+    coordinatorContext({ mesh: false, serverMayOwn: true, rations }),
+  );
   for (const id of [ALICE, BOB, CAROL])
     machine.hear(id, {
       type: 'join',

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type NodeId, type ParticipantId, SERVER } from '../../identity/index.ts';
 import {
+  coordinatorContext,
   effectsOf,
   type Machine,
   machineOf,
@@ -34,29 +35,11 @@ const nonceOf = (id: ParticipantId, draw = 0) => nonceFrom(RUN, id, `draw ${draw
 const commitmentOf = (id: ParticipantId, draw = 0) => commitmentTo(RUN, id, nonceOf(id, draw));
 
 function coordinator(change: Partial<CoordinatorContext> = {}, ids = SIX): Coordinator {
-  const machine = machineOf(stepCoordinator, initialCoordinator(1, START, [SERVER], []), {
-    self: SERVER,
-    run: RUN,
-    federationRevision: 1,
-    minParticipants: 2,
-    groupSize: 2,
-    maxParticipants: 100,
-    maximumRounds: 10,
-    targetAccuracy: undefined,
-    checkpointEvery: 1,
-    trainMs: 1000,
-    exchangeMs: 600,
-    applyMs: 300,
-    secure: false,
-    sharesNoise: false,
-    addsNoise: false,
-    setupMs: 200,
-    mesh: true,
-    serverMayOwn: true,
-    evaluates: false,
-    settleMs: 100,
-    ...change,
-  });
+  const machine = machineOf(
+    stepCoordinator,
+    initialCoordinator(1, START, [SERVER], []),
+    coordinatorContext({ groupSize: 2, maxParticipants: 100, serverMayOwn: true, ...change }),
+  );
   for (const id of ids) join(machine, id);
   return machine;
 }

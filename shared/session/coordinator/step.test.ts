@@ -5,6 +5,7 @@ import {
   attemptOf,
   BOB,
   CAROL,
+  coordinatorContext,
   DAVE,
   effectsOf,
   type Machine,
@@ -25,30 +26,11 @@ function coordinator(
   change: Partial<CoordinatorContext> = {},
   { model = START, holders = [SERVER] as NodeId[], electorate = [] as ParticipantId[], term = 1 } = {},
 ): Machine<CoordinatorState> {
-  const context: CoordinatorContext = {
-    self: SERVER,
-    run: RUN,
-    federationRevision: 1,
-    minParticipants: 2,
-    groupSize: 16,
-    maxParticipants: 16,
-    maximumRounds: 10,
-    targetAccuracy: undefined,
-    checkpointEvery: 1,
-    trainMs: 1000,
-    exchangeMs: 600,
-    applyMs: 300,
-    secure: false,
-    sharesNoise: false,
-    addsNoise: false,
-    setupMs: 200,
-    mesh: true,
-    serverMayOwn: false,
-    evaluates: false,
-    settleMs: 100,
-    ...change,
-  };
-  return machineOf(stepCoordinator, initialCoordinator(term, model, holders, electorate), context);
+  return machineOf(
+    stepCoordinator,
+    initialCoordinator(term, model, holders, electorate),
+    coordinatorContext(change),
+  );
 }
 
 function join(machine: Machine<CoordinatorState>, id: ParticipantId, change: Partial<JoinFields> = {}) {

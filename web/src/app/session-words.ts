@@ -34,7 +34,7 @@ export function phaseWords(phase: SessionPhase): PhaseWords {
             title: 'Waiting for others',
             detail: `${counted(phase.participants, 'participant')} here; a round starts with ${phase.needed}.`,
           }
-        : { title: 'Waiting', detail: 'The next round is about to start.' };
+        : { title: 'Waiting', detail: 'The next round starts as soon as enough of you can take part.' };
     case 'fetching-model':
       return { title: 'Getting the model', detail: 'Receiving the current shared model.' };
     case 'training':
