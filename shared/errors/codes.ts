@@ -34,6 +34,7 @@ export type ErrorCode =
   | 'training.diverged'
   | 'training.cancelled'
   | 'training.failed'
+  | 'training.too-many-steps'
   // messages
   | 'wire.malformed'
   | 'wire.too-large'
@@ -61,6 +62,16 @@ export type ErrorCode =
   | 'round.repeated'
   | 'round.wrong-base'
   | 'round.wrong-cohort'
+  | 'round.not-ready'
+  | 'round.cut-off'
+  // compression
+  | 'compress.no-pipeline'
+  // aggregation rules
+  | 'aggregate.too-few'
+  | 'aggregate.all-screened'
+  | 'aggregate.no-held-out'
+  | 'aggregate.rollback-failed'
+  | 'aggregate.bad-weight'
   // secure aggregation
   | 'secagg.bad-signature'
   | 'secagg.bad-key'
@@ -86,7 +97,12 @@ export type ErrorCode =
   | 'privacy.budget-low'
   | 'privacy.budget-exceeded'
   | 'privacy.ledger-locked'
+  // who may take part
+  | 'participant.blocked'
+  | 'participant.quarantined'
   // server
+  | 'http.unauthorized'
+  | 'http.forbidden'
   | 'http.not-found'
   | 'http.too-large'
   | 'http.bad-request'

@@ -1,9 +1,14 @@
 import { z } from 'zod';
 import { check, MurmurationError } from '../errors/index.ts';
+import { checkAsyncRounds } from './async-rules.ts';
+import { checkCompression } from './compression-rules.ts';
 import { positiveInt } from './fields.ts';
 import { MESH_GROUP, mostParticipants, SECURE_MINIMUM } from './group-limits.ts';
 import { modelSchema } from './model-schema.ts';
 import { checkParticipantPrivacy } from './participant-rules.ts';
+import { checkRobustRule, combinesGroups, isPlainMean } from './robust-rules.ts';
+import { checkStrategy } from './strategy-rules.ts';
+import { strategySchema } from './strategy-schema.ts';
 import { trainingSchema } from './training-schema.ts';
 
 /**
@@ -77,25 +82,6 @@ const dataSchema = z.discriminatedUnion('kind', [
     ]),
   }),
 ]);
-
-const strategy = z.strictObject({
-  type: z.literal('fedavg'),
-  serverLearningRate: z.number().positive().max(10).default(1),
-  /** `examples`: weighted by the number of local examples, capped at maxExamples; `uniform`: everyone counts 1. */
-  weighting: z.enum(['examples', 'uniform']).default('examples'),
-  maxExamples: positiveInt(1_000_000).default(10_000),
-  /**
-   * L2 norm that an update is scaled down to when it is longer. It bounds every coordinate, and so fixes how
-   * many fractional bits fit the 32-bit sums; see shared/compress/fixed-point.ts.
-   */
-  clipNorm: z.number().positive().max(1e6).default(20),
-  /**
-   * Bits of a signed coordinate before adding up; fewer make for a narrower ring and fewer bytes, and coarser steps.
-   * Left out, as many as sums of 32 bits have room for. With participant-level privacy the bits of the ring itself: 16, 24
-   * or 32; left out, as few as make no difference beside the noise.
-   */
-  quantizationBits: z.int().min(4).max(32).optional(),
-});
 
 /**
  * DP-SGD on the device (Abadi et al. 2016): each example's gradient is clipped to `clipNorm`, and Gaussian noise of
@@ -216,7 +202,7 @@ const paths = z
   .refine((list) => new Set(list).size === list.length, 'each path may be named once')
   .default(['direct', 'relay', 'server']);
 
-const evaluation = z.enum(['none', 'sample', 'local']).default('none');
+const evaluation = z.enum(['none', 'sample', 'local', 'server']).default('none');
 
 function withoutTrustModel(input: unknown): unknown {
   if (typeof input !== 'object' || input === null || !('trustModel' in input)) return input;
@@ -235,7 +221,7 @@ export const federationSchema = z.strictObject({
   data: dataSchema,
   model: modelSchema,
   training: trainingSchema.prefault({}),
-  strategy: strategy.prefault({ type: 'fedavg' }),
+  strategy: strategySchema.prefault({ type: 'fedavg' }),
   /** Documents of before named `trustModel`, none or record, what `record` alone says. */
   privacy: z.preprocess(withoutTrustModel, privacy.prefault({})),
   cohort: cohort.prefault({}),
@@ -246,7 +232,8 @@ export const federationSchema = z.strictObject({
   /**
    * Where the accuracy of each round comes from. `sample`: participants share out the public test set of the
    * sample data. `local`: each reports metrics on its own held-out tenth, an event in its ledger; without noise, and
-   * so not with record-level privacy. `none`.
+   * so not with record-level privacy. `server`: the server evaluates every version on examples that its operator supplies.
+   * `none`.
    */
   evaluation,
 });
@@ -263,6 +250,10 @@ export type Target = TabularSchema['target'];
 export type ModelSpec = Federation['model'];
 export type TrainingSpec = Federation['training'];
 export type OptimizerSpec = TrainingSpec['optimizer'];
+export type Strategy = Federation['strategy'];
+export type ServerOptimizer = NonNullable<Strategy['serverOptimizer']>;
+export type RobustSpec = NonNullable<Strategy['robust']>;
+export type CompressionSpec = NonNullable<Strategy['compression']>;
 export type ParticipantPrivacy = NonNullable<Federation['privacy']['participant']>;
 export type PrivacyBudget = NonNullable<Federation['privacy']['budget']>;
 export type RecordPrivacy = NonNullable<Federation['privacy']['record']>;
@@ -290,13 +281,19 @@ export function parseFederation(input: unknown): Federation {
     );
   }
   const federation = result.data;
+  // SPEC F-03: a robust rule over the sums of groups needs so many that there are enough groups.
+  const { robust } = federation.strategy;
+  const isOverGroups = robust !== undefined && !isPlainMean(robust) && combinesGroups(federation);
+  const mostRequired = isOverGroups ? mostParticipants(federation.cohort) : federation.cohort.groupSize;
   check(
-    federation.cohort.minParticipants <= federation.cohort.groupSize,
+    federation.cohort.minParticipants <= mostRequired,
     'federation.invalid',
-    'More participants are required than fit one group.',
+    isOverGroups
+      ? 'More participants are required than take part.'
+      : 'More participants are required than fit one group.',
     {
       path: 'cohort.minParticipants',
-      expected: `at most cohort.groupSize, ${federation.cohort.groupSize}`,
+      expected: `at most cohort.${isOverGroups ? 'maxParticipants' : 'groupSize'}, ${mostRequired}`,
       received: String(federation.cohort.minParticipants),
     },
   );
@@ -364,6 +361,10 @@ export function parseFederation(input: unknown): Federation {
     },
   );
   checkParticipantPrivacy(federation);
+  checkRobustRule(federation);
+  checkStrategy(federation);
+  checkAsyncRounds(federation);
+  checkCompression(federation);
   return federation;
 }
 

@@ -1,6 +1,7 @@
 export { canonicalJson } from './canonical-json.ts';
 export {
   type Column,
+  type CompressionSpec,
   type DataSchema,
   type Federation,
   type FederationInput,
@@ -15,6 +16,9 @@ export {
   parseFederation,
   type RecordPrivacy,
   type RecordsSchema,
+  type RobustSpec,
+  type ServerOptimizer,
+  type Strategy,
   type TabularSchema,
   type Target,
   type TokensSchema,
@@ -28,5 +32,7 @@ export {
   smallestGroup,
 } from './group-limits.ts';
 export { type Activation, type LayerSpec, modelSchema } from './model-schema.ts';
+export { combinesGroups, isPlainMean, type RobustNeed, robustNeedOf } from './robust-rules.ts';
 export { sampleFederations } from './samples.ts';
+export { strategyExtras, strategySlots } from './strategy-extras.ts';
 export { trainingSchema } from './training-schema.ts';
