@@ -19,6 +19,7 @@ export { registerMissingWasmKernels } from './kernels/index.ts';
 export type { Metric, MetricName, MetricReport } from './metric-report.ts';
 export { type CompiledModel, compileModel, MAX_PARAMETERS } from './model/compile.ts';
 export { createPacer, FULL_PACE, type PaceLimits, type Pacer } from './pace.ts';
+export { fineTuneHead, headOf, type Personal, type Personalization, trainDitto } from './personalize.ts';
 export type {
   EvaluateJob,
   EvaluationCounts,

@@ -20,6 +20,10 @@ export interface TrainJob {
   readonly signal: AbortSignal;
   /** Added to every step's mean gradient, one number per parameter: SCAFFOLD's variates (Karimireddy et al. 2020). */
   readonly control?: Float32Array;
+  /** Coordinates that may change, ascending; all others stay as they are in the base. Left out, all may. SPEC Z-03. */
+  readonly kept?: Uint32Array<ArrayBuffer>;
+  /** Also measure the base's mean loss on the local examples before training (q-FedAvg). */
+  readonly measuresBase?: boolean;
   readonly onProgress?: (progress: TrainProgress) => void;
 }
 
@@ -27,6 +31,10 @@ export interface TrainResult {
   readonly update: LocalUpdate;
   /** Mean training loss of the last epoch; stays on the device. */
   readonly loss: number;
+  /** Optimizer steps taken. */
+  readonly steps?: number;
+  /** Mean loss of the base on the local examples, where the job asked for it. */
+  readonly baseLoss?: number;
 }
 
 /** Counts, not ratios, so that those of several participants add up. */

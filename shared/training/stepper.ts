@@ -4,6 +4,7 @@ import { MurmurationError } from '../errors/index.ts';
 import type { RecordPrivacy, TrainingSpec } from '../federation/index.ts';
 import type { SeededRandom } from '../random/index.ts';
 import { inputBatch, targetBatch } from './batches.ts';
+import { freezeOthers, keptGain } from './frozen.ts';
 import type { CompiledModel } from './model/compile.ts';
 import type { ParameterResult } from './model/layer.ts';
 import type { NoiseSource } from './noise.ts';
@@ -21,12 +22,18 @@ export interface StepperOptions {
   readonly compiled: CompiledModel;
   readonly training: TrainingSpec;
   readonly learningRate: number;
-  /** The weights to start from, and what FedProx pulls towards. */
+  /** The weights to start from. */
   readonly base: Float32Array;
+  /** What `training.proximal` pulls towards; left out, the base, as FedProx has it. */
+  readonly anchor?: Float32Array;
   /** Decides which units drop out. */
   readonly random: SeededRandom;
   /** Added to each step's mean gradient: server variate − own variate (SCAFFOLD, Karimireddy et al. 2020). */
   readonly control?: Float32Array;
+  /** Coordinates that may move, ascending; left out, all may. SPEC Z-03. */
+  readonly kept?: Uint32Array;
+  /** Where those that are kept are all that is wanted, and stand for no others: steps are as long as ever. */
+  readonly keepsRate?: boolean;
   readonly privacy?: {
     readonly record: RecordPrivacy;
     /** What the noisy sum is divided by: the expected size of a batch, never the actual one. */
@@ -50,11 +57,13 @@ export interface Stepper {
 }
 
 export function createStepper(options: StepperOptions): Stepper {
-  const { compiled, training, learningRate, privacy } = options;
+  const { compiled, training, privacy } = options;
   const { layout } = compiled;
+  const learningRate = options.learningRate * gainOf(options, layout.length);
   let state: OptimizerState = initOptimizer(training.optimizer, tensorsOf(layout, options.base));
-  const base = training.proximal > 0 ? tensorsOf(layout, options.base) : [];
+  const anchor = training.proximal > 0 ? tensorsOf(layout, options.anchor ?? options.base) : [];
   const control = options.control === undefined ? [] : tensorsOf(layout, options.control);
+  const frozen = options.kept === undefined ? undefined : freezeOthers(layout, options.base, options.kept);
   let steps = 0;
 
   /** Adds what does not depend on the data; its gradients are means from then on. */
@@ -62,18 +71,19 @@ export function createStepper(options: StepperOptions): Stepper {
     return changes.map((change, i) => {
       if ('next' in change) return change;
       let gradient = mul(change.gradient, scale);
-      if (base.length > 0)
-        gradient = add(gradient, mul(sub(state.parameters[i]!, base[i]!), training.proximal));
+      if (anchor.length > 0)
+        gradient = add(gradient, mul(sub(state.parameters[i]!, anchor[i]!), training.proximal));
       if (control.length > 0) gradient = add(gradient, control[i]!);
       return { gradient };
     });
   }
 
   function update(changes: readonly ParameterChange[], scale: number): void {
-    const plain = base.length === 0 && control.length === 0;
+    const plain = anchor.length === 0 && control.length === 0;
     const applied = plain ? changes : tidyChanges(() => corrected(changes, scale));
     try {
       state = applyChanges(training.optimizer, state, applied, { learningRate, scale: plain ? scale : 1 });
+      if (frozen !== undefined) state = { ...state, parameters: frozen.restore(state.parameters) };
     } finally {
       if (!plain) disposeChanges(applied);
     }
@@ -149,9 +159,17 @@ export function createStepper(options: StepperOptions): Stepper {
     weights: () => weightsOf(layout, state.parameters),
     dispose() {
       disposeOptimizer(state);
-      dispose([...base, ...control]);
+      dispose([...anchor, ...control]);
+      frozen?.dispose();
     },
   };
+}
+
+/** Noise would grow with the steps, and Adam's steps do not depend on the size of gradients. SPEC Z-03. */
+function gainOf({ kept, keepsRate, training, privacy }: StepperOptions, length: number): number {
+  if (kept === undefined || keepsRate === true || privacy !== undefined || training.optimizer.type !== 'sgd')
+    return 1;
+  return keptGain(kept.length, length);
 }
 
 /** Σ min(1, clipNorm / ‖gᵢ‖)·gᵢ, the norm being over all parameters together. */

@@ -73,6 +73,34 @@ describe.each(['cpu', 'wasm'] as const)('trainLocally on %s', (backend) => {
     expect(loss).toBe(9);
   });
 
+  it('Y-30: says how many steps it took', async () => {
+    const training = spec({ batchSize: 4, epochs: 3 });
+    expect((await trainLocally(lineJob({ examples: points(10), training }))).steps).toBe(9);
+  });
+
+  it('Y-40: measures the base where it is asked to, in memory and from parts, and trains the same', async () => {
+    const examples = { ...points(1000), inputs: Float32Array.from({ length: 1000 }, (_, i) => i / 1000) };
+    const base = makeModel(0, line.layout, Float32Array.of(3, 0));
+    const job = lineJob({ examples, base, training: spec({ batchSize: 500 }) });
+    // The mean of (3x − 3)² over x = 0, 0.001, … 0.999 is 9 · Σ (i/1000)² / 1000, i from 1 to 1000.
+    const mean = (9 * 1000 * 1001 * 2001) / 6 / 1e9;
+    const measured = await trainLocally({ ...job, measuresBase: true });
+    expect(measured.baseLoss).toBeCloseTo(mean, 4);
+    const { baseLoss, ...plain } = await trainLocally(job);
+    expect(baseLoss).toBeUndefined();
+    expect(measured).toEqual({ ...plain, baseLoss: measured.baseLoss });
+    const ringJob = {
+      compiled: circle,
+      base: makeModel(0, circle.layout, circle.initialWeights()),
+      seed: 'seed',
+    };
+    const both = [ring(64), streamedSource(shardsOf(ring(64)), 0)].map((each) =>
+      trainLocally({ ...ringJob, examples: each, training: spec({}), signal, measuresBase: true }),
+    );
+    const [held, streamed] = await Promise.all(both);
+    expect(streamed!.baseLoss).toBe(held!.baseLoss);
+  });
+
   it('returns new weights minus base weights', async () => {
     const base = makeModel(4, line.layout, Float32Array.of(1, 1)); // error 2 − 3, gradients −2
     expect(rounded((await trainLocally(lineJob({ base }))).update.delta)).toEqual([0.2, 0.2]);

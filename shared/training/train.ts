@@ -8,6 +8,7 @@ import { type Batches, privateBatches, shuffledBatches } from './batch-order.ts'
 import { throwIfCancelled } from './cancel.ts';
 import { checkedSource } from './checked-source.ts';
 import { eventLoopYield } from './event-loop.ts';
+import { meanLoss } from './mean-loss.ts';
 import type { CompiledModel } from './model/compile.ts';
 import { gaussianNoise } from './noise.ts';
 import type { Pacer } from './pace.ts';
@@ -31,6 +32,10 @@ export interface LocalTraining extends TrainJob {
   /** In memory, or read a batch at a time: the same examples train the same update either way. */
   readonly examples: Examples | ExampleSource;
   readonly training: TrainingSpec;
+  /** What `training.proximal` pulls towards; left out, the base. */
+  readonly anchor?: Float32Array;
+  /** With `kept`: the learning rate stays what it is (SPEC Z-03 has it grow). */
+  readonly keepsRate?: boolean;
   /** Fewest examples worth training on; 1 when left out. */
   readonly minimumExamples?: number;
   /** Rests between steps. */
@@ -46,7 +51,7 @@ export interface LocalTraining extends TrainJob {
  * One participant's part of a round: some epochs of training from `base` over the local examples, on the current
  * backend. The order of examples follows from `seed`, or with record-level privacy from secret coins; the
  * optimizer's memory starts at rest each round. Leaves no tensor behind, however it ends.
- * @returns new weights − base, and the mean loss of the last epoch.
+ * @returns new weights − base, the mean loss of the last epoch, the steps taken, and the mean loss of the base where asked for.
  * @throws `model.layout-mismatch`, `data.*`, `storage.*` from a source, `training.diverged` on a loss or weight that is not finite,
  * `training.cancelled` within one step of the signal.
  */
@@ -63,6 +68,7 @@ export async function trainLocally(job: LocalTraining): Promise<TrainResult> {
     remedy: 'Add data to the data set.',
   });
 
+  const baseLoss = job.measuresBase ? await meanLoss(compiled, source, base, signal) : undefined;
   const batches =
     job.privacy === undefined
       ? shuffledBatches(source.count, training, seededRandom(job.seed))
@@ -80,7 +86,10 @@ export async function trainLocally(job: LocalTraining): Promise<TrainResult> {
     learningRate: learningRateAt(training, base.version),
     base: base.weights,
     random: random.fork('dropout'),
+    ...(job.anchor === undefined ? {} : { anchor: job.anchor }),
     ...(job.control === undefined ? {} : { control: job.control }),
+    ...(job.kept === undefined ? {} : { kept: job.kept }),
+    ...(job.keepsRate === undefined ? {} : { keepsRate: job.keepsRate }),
     ...(job.privacy === undefined
       ? {}
       : {
@@ -124,6 +133,8 @@ export async function trainLocally(job: LocalTraining): Promise<TrainResult> {
     return {
       update: recordNoise === undefined ? update : { ...update, recordNoise },
       loss: lossExamples === 0 ? 0 : lossSum / lossExamples,
+      steps: batches.steps,
+      ...(baseLoss === undefined ? {} : { baseLoss }),
     };
   } finally {
     stepper.dispose();

@@ -1,8 +1,9 @@
 export { type Layout, layoutOf, type ParameterShape } from './layout.ts';
 export {
   countWeights,
-  hashWeights,
+  hashModel,
   type Model,
+  type ModelContent,
   makeModel,
   modelBytes,
   modelFromBytes,
@@ -17,5 +18,6 @@ export {
   type NoisedUpdate,
   type QuantizedUpdate,
   type RecordNoise,
+  type SparseUpdate,
   staged,
 } from './stages.ts';

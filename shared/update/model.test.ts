@@ -71,7 +71,15 @@ describe('N-16: a clipping norm is part of the model', () => {
   });
 
   test('the length of what is stored says how many weights there are', () => {
-    expect([8, 13, 0, 5, 4, 1, 6].map(countWeights)).toEqual([2, 2, 0, 0, 1, undefined, undefined]);
+    expect([8, 13, 0, 5, 4, 1, 6].map((bytes) => countWeights(bytes))).toEqual([
+      2,
+      2,
+      0,
+      0,
+      1,
+      undefined,
+      undefined,
+    ]);
   });
 
   test.each([
@@ -91,6 +99,73 @@ describe('N-16: a clipping norm is part of the model', () => {
   test.each([0, -1, Number.NaN, Number.POSITIVE_INFINITY, 1e39])('a norm of %s is refused', (norm) => {
     expect(() => makeModel(3, layout, model.weights, norm)).toThrow(
       expect.objectContaining({ code: 'update.non-finite' }),
+    );
+  });
+});
+
+describe('M-07: what a strategy remembers is part of the model', () => {
+  const state = Float32Array.of(2, -2, 0.25, 0);
+  const remembering = makeModel(3, layout, model.weights, undefined, state);
+  const both = makeModel(3, layout, model.weights, 0.1, state);
+
+  test('its vectors, the norm or zero, and how many they are follow the weights, under the hash', () => {
+    const [weights, vectors] = ['0000803f000000bf', '00000040000000c00000803e00000000'];
+    expect(Buffer.from(modelBytes(remembering)).toString('hex')).toBe(`${weights}${vectors}0000000002`);
+    expect(Buffer.from(modelBytes(both)).toString('hex')).toBe(`${weights}${vectors}cdcccc3d02`);
+    const bytes = Buffer.concat([Buffer.from(layout.hash, 'hex'), modelBytes(both)]);
+    expect(both.hash).toBe(createHash('sha256').update(bytes).digest('hex'));
+  });
+
+  test('with other memories or none it is another model', () => {
+    const others = [state.slice(0, 2), state.map((value) => value + 1), undefined].map((each) =>
+      makeModel(3, layout, model.weights, undefined, each),
+    );
+    expect(new Set([remembering, both, ...others].map(({ hash }) => hash)).size).toBe(5);
+    expect(others[2]).toEqual(model);
+  });
+
+  test('bytes come back as the model they were, also out of the middle of a buffer', () => {
+    for (const each of [remembering, both]) {
+      const bytes = modelBytes(each);
+      const carried = Buffer.concat([Buffer.alloc(3), bytes]);
+      expect(modelFromBytes(3, layout, carried.subarray(3), each.hash)).toEqual(each);
+      expect(countWeights(bytes.byteLength, 2)).toBe(2);
+    }
+  });
+
+  const bytes = modelBytes(remembering);
+  test.each([
+    ['with another k', Uint8Array.of(...bytes.subarray(0, -1), 1), 'model.layout-mismatch'],
+    ['with a k of zero', Uint8Array.of(...bytes.subarray(0, -1), 0), 'model.layout-mismatch'],
+    [
+      'without the last vector',
+      modelBytes({ ...remembering, state: state.slice(0, 2) }),
+      'model.hash-mismatch',
+    ],
+    ['with other memories', modelBytes({ ...remembering, state: state.map(() => 1) }), 'model.hash-mismatch'],
+    ['cut short', bytes.subarray(0, -1), 'model.layout-mismatch'],
+    [
+      'cut in its memories',
+      Uint8Array.of(...bytes.subarray(0, 20), ...bytes.subarray(24)),
+      'model.layout-mismatch',
+    ],
+    [
+      'with a tail that says nothing',
+      Uint8Array.of(...modelBytes(model), 0, 0, 0, 0, 0),
+      'model.layout-mismatch',
+    ],
+  ])('bytes %s are refused by name', (_, bad, code) => {
+    expect(() => modelFromBytes(3, layout, bad, remembering.hash)).toThrow(expect.objectContaining({ code }));
+  });
+
+  test.each([
+    ['of no vectors', new Float32Array(), 'model.layout-mismatch'],
+    ['of one and a half', new Float32Array(3), 'model.layout-mismatch'],
+    ['of more than a byte counts', new Float32Array(512), 'model.layout-mismatch'],
+    ['that is not finite', Float32Array.of(0, Number.NaN), 'update.non-finite'],
+  ])('a state %s is refused', (_, bad, code) => {
+    expect(() => makeModel(3, layout, model.weights, undefined, bad)).toThrow(
+      expect.objectContaining({ code }),
     );
   });
 });

@@ -13,6 +13,13 @@ export interface LocalUpdate {
   readonly examples: number;
   /** How its training hid single records; left out when it did not. */
   readonly recordNoise?: RecordNoise;
+  /** What the strategy sends along, within ±1 each (SPEC Y-02); left out, nothing. */
+  readonly extras?: Float32Array<ArrayBuffer>;
+}
+
+/** The largest coordinates of one update, others zero: not those of another's. Goes where nothing is masked. */
+export interface SparseUpdate extends Omit<LocalUpdate, typeof stage> {
+  readonly [stage]: 'sparse';
 }
 
 /** What a round of DP-SGD did (Abadi et al. 2016): what an accountant has to know to say what it cost. */
@@ -64,8 +71,8 @@ export interface MaskedUpdate<M extends Masking = Masking> {
 }
 
 /** Adds the stage's brand; only the stage functions of compress, privacy and secagg call it. */
-export function staged<T extends ClippedUpdate | QuantizedUpdate | NoisedUpdate | MaskedUpdate>(
-  fields: Omit<T, typeof stage>,
-): T {
+export function staged<
+  T extends SparseUpdate | ClippedUpdate | QuantizedUpdate | NoisedUpdate | MaskedUpdate,
+>(fields: Omit<T, typeof stage>): T {
   return fields as T;
 }
