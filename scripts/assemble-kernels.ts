@@ -24,6 +24,7 @@ const LIBRARIES: readonly Library[] = [
   },
   { folder: join(shared, 'secagg/native'), binaries: { simd: SIMD } },
   { folder: privacy, binaries: { simd: SIMD } },
+  { folder: join(shared, 'aggregate/native'), binaries: { simd: SIMD } },
 ];
 
 /**

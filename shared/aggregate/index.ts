@@ -1,3 +1,14 @@
-export { applyFedAvg } from './fed-avg.ts';
-export { type AggregationRule, fedAvg, type Needs, type RuleFor } from './rule.ts';
+export type { CombineRule } from './combine-rule.ts';
+export { addWords } from './native/add-words.ts';
+export { type AggregationRule, addition, type Needs, type RuleFor } from './rule.ts';
+export {
+  applyOptimizer,
+  initOptimizer,
+  type OptimizerRule,
+  type OptimizerStep,
+  optimizerSlots,
+  stalenessWeight,
+  strategyOf,
+} from './strategies/index.ts';
+export type { Contribution, LocalWork, Preparation, Strategy } from './strategy.ts';
 export { sumSlices, type WeightedSlice } from './sum.ts';

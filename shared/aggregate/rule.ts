@@ -1,27 +1,19 @@
-import type { Encoding } from '../compress/index.ts';
-import type { Layout, Masking, Model } from '../update/index.ts';
-import { applyFedAvg } from './fed-avg.ts';
-import type { WeightedSlice } from './sum.ts';
+import type { Masking } from '../update/index.ts';
+import type { CombineRule } from './combine-rule.ts';
+import { sumSlices } from './sum.ts';
 
 /** What an aggregation rule has to look at: the sum alone, or every update by itself. */
 export type Needs = 'sum' | 'individual';
 
 export interface AggregationRule<N extends Needs = Needs> {
   readonly needs: N;
-  /** The next model. @throws by the rule's own codes. */
-  apply(
-    base: Model,
-    sum: WeightedSlice,
-    layout: Layout,
-    encoding: Encoding,
-    serverLearningRate: number,
-  ): Model;
+  readonly combine: CombineRule;
 }
 
 /**
- * Rules that a federation may use whose updates are masked like M. Where a mask may be in the way, a rule that needs
- * individual updates does not compile.
+ * Rules that an owner may use on updates that are masked like M. Where a mask may be in the way, a rule that needs individual
+ * updates does not compile.
  */
 export type RuleFor<M extends Masking> = AggregationRule<[M] extends ['none'] ? Needs : 'sum'>;
 
-export const fedAvg: AggregationRule<'sum'> = { needs: 'sum', apply: applyFedAvg };
+export const addition: AggregationRule<'sum'> = { needs: 'sum', combine: (parts) => sumSlices(parts) };

@@ -1,4 +1,5 @@
 import { check } from '../errors/index.ts';
+import { addWords } from './native/add-words.ts';
 
 /** A slice of one masked update, or of a sum of them. Sums are commutative and associative: order never matters. */
 export interface WeightedSlice {
@@ -7,15 +8,18 @@ export interface WeightedSlice {
 }
 
 /**
- * Adds slices coordinate by coordinate. Exact: the bound of shared/compress/fixed-point.ts keeps every sum in 32 bits.
+ * Adds slices coordinate by coordinate, in memory for the sum and for one of them at a time. Exact: the bound of shared/compress/fixed-point.ts keeps every sum in 32 bits.
  * @throws `argument.invalid` for no slices, `update.wrong-length` when lengths differ.
  */
-export function sumSlices(slices: readonly WeightedSlice[]): WeightedSlice {
-  const [first, ...others] = slices;
-  check(first !== undefined, 'argument.invalid', 'There is nothing to add up.');
-  const values = first.values.slice();
-  let weight = first.weight;
-  for (const slice of others) {
+export function sumSlices(slices: Iterable<WeightedSlice>): WeightedSlice {
+  let values: WeightedSlice['values'] | undefined;
+  let weight = 0;
+  for (const slice of slices) {
+    weight += slice.weight;
+    if (values === undefined) {
+      values = slice.values.slice();
+      continue;
+    }
     check(
       slice.values.length === values.length,
       'update.wrong-length',
@@ -25,8 +29,8 @@ export function sumSlices(slices: readonly WeightedSlice[]): WeightedSlice {
         received: String(slice.values.length),
       },
     );
-    weight += slice.weight;
-    for (let i = 0; i < values.length; i++) values[i]! += slice.values[i]!;
+    addWords(values, slice.values);
   }
+  check(values !== undefined, 'argument.invalid', 'There is nothing to add up.');
   return { values, weight };
 }

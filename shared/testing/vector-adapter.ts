@@ -3,10 +3,15 @@ import {
   analyticGaussianVector,
   membershipInferenceVector,
 } from './vectors/analytic.ts';
+import { attackVector } from './vectors/attacks.ts';
 import { adaptiveClippingVector, clippingVector } from './vectors/clipping.ts';
+import { compressionVector } from './vectors/compression.ts';
 import { groupPrivacyVector } from './vectors/group.ts';
+import { serverOptimizerVector } from './vectors/optimizer.ts';
 import { pldVector } from './vectors/pld.ts';
 import { rdpVector } from './vectors/rdp.ts';
+import { robustVector } from './vectors/robust.ts';
+import { stalenessVector } from './vectors/staleness.ts';
 import { treeVector } from './vectors/tree.ts';
 import { type QuestionVector, type Results, UnsupportedVector } from './vectors/vector.ts';
 
@@ -22,6 +27,11 @@ const GROUPS: Readonly<Record<string, (vector: QuestionVector) => Results>> = {
   group_privacy: groupPrivacyVector,
   advanced_composition: advancedCompositionVector,
   membership_inference: membershipInferenceVector,
+  server_optimizer: serverOptimizerVector,
+  async_staleness: stalenessVector,
+  robust_aggregation: robustVector,
+  attacks: attackVector,
+  compression: compressionVector,
 };
 
 /** Groups of reference vectors that {@link evaluate} answers. */
