@@ -13,6 +13,8 @@ export interface FixedPoint {
   readonly fractionalBits: number;
   readonly clipNorm: number;
   readonly maxWeight: number;
+  /** Coordinates after those of the model, within ± clipNorm as they are (SPEC Y-02); left out, none. */
+  readonly extras?: number;
 }
 
 const SUM_LIMIT = 2 ** 31 - 1;
@@ -23,9 +25,9 @@ const MIN_FRACTIONAL_BITS = -32;
 
 /** @throws `update.overflow` when not even whole numbers fit. SPEC R-11. */
 export function fixedPointOf(federation: Pick<Federation, 'strategy' | 'cohort'>): FixedPoint {
-  const { clipNorm, weighting, maxExamples, quantizationBits } = federation.strategy;
+  const { clipNorm, quantizationBits } = federation.strategy;
   const participants = mostParticipants(federation.cohort);
-  const maxWeight = weighting === 'uniform' ? 1 : maxExamples;
+  const maxWeight = maxWeightOf(federation);
   const fits = (bits: number): boolean => {
     const largest = clipNorm * maxWeight * 2 ** bits + 0.5;
     if (participants * largest > SUM_LIMIT) return false;
@@ -43,10 +45,29 @@ export function fixedPointOf(federation: Pick<Federation, 'strategy' | 'cohort'>
   return { fractionalBits, clipNorm, maxWeight };
 }
 
-/** This participant's share of the weighted mean. SPEC R-10. */
-export function weightOf(federation: Pick<Federation, 'strategy'>, examples: number): number {
+/** Where weights differ by staleness alone they are whole numbers of so many parts. SPEC E-03. */
+const WEIGHT_PARTS = 64;
+
+/** Whether updates count by the versions they are behind. SPEC E-03. */
+export function weighsStaleness({ strategy }: Pick<Federation, 'strategy'>): boolean {
+  return strategy.type === 'fedbuff' && strategy.stalenessExponent > 0 && strategy.maxStaleness > 0;
+}
+
+/** Most that a participant counts: under uniform weighting, everyone whose update is not stale. SPEC R-10, E-03. */
+export function maxWeightOf(federation: Pick<Federation, 'strategy'>): number {
   const { weighting, maxExamples } = federation.strategy;
-  return weighting === 'uniform' ? 1 : Math.min(examples, maxExamples);
+  if (weighting === 'examples') return maxExamples;
+  return weighsStaleness(federation) ? WEIGHT_PARTS : 1;
+}
+
+/**
+ * This participant's share of the weighted mean. SPEC R-10, E-03.
+ * @param factor of an update that is stale, 0 to 1.
+ */
+export function weightOf(federation: Pick<Federation, 'strategy'>, examples: number, factor = 1): number {
+  const most = maxWeightOf(federation);
+  const whole = federation.strategy.weighting === 'uniform' ? most : Math.min(examples, most);
+  return factor === 1 ? whole : Math.max(1, Math.round(whole * factor));
 }
 
 /** Largest magnitude an honest coordinate of this weight can have. SPEC R-12. */
@@ -72,7 +93,8 @@ export function quantize(update: ClippedUpdate, fixedPoint: FixedPoint): Quantiz
   const limit = coordinateLimit(fixedPoint, update.weight);
   const values = new Int32Array(update.delta.length);
   for (let i = 0; i < values.length; i++) {
-    const value = Math.round(update.delta[i]! * factor);
+    // As Math.round, which takes five times as long.
+    const value = Math.floor(update.delta[i]! * factor + 0.5);
     if (!(value <= limit && value >= -limit)) checkWithin(value, limit);
     values[i] = value;
   }

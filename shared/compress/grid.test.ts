@@ -129,6 +129,18 @@ describe('the scale', () => {
     },
   );
 
+  test('N-05: of a tree all rounds are rotated alike', () => {
+    const treeOf = (mechanism: 'tree' | 'independent') =>
+      ({ trust: 'central', noiseMultiplier: 1, colluding: 1, mechanism }) as const;
+    const gridBy = (mechanism: 'tree' | 'independent') =>
+      gridOf(
+        { ...federation(), privacy: { secureAggregation: 'none', participant: treeOf(mechanism) } },
+        100,
+      );
+    expect(gridBy('tree').hasOneRotation).toBe(true);
+    expect(gridBy('independent').hasOneRotation).toBeUndefined();
+  });
+
   test('N-07: it has 8 significant bits, so that every device finds the same', () => {
     for (const clipNorm of [0.001, 0.3, 1, 17, 1e6])
       for (const noiseMultiplier of [0.1, 1, 30]) {

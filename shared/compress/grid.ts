@@ -7,7 +7,9 @@ import {
   smallestGroup,
 } from '../federation/index.ts';
 import { type AdaptiveNorm, adaptiveNormOf, jointNorm } from './adaptive-norm.ts';
+import { keptCount } from './kept.ts';
 import { blockLength } from './rotation.ts';
+import type { Sketch } from './sketch.ts';
 
 /**
  * How updates become integers where noise on whole updates hides participants: rotated, scaled, rounded at random to whole
@@ -23,7 +25,11 @@ export interface Grid {
   readonly adaptive?: AdaptiveNorm;
   /** Everyone counts 1. */
   readonly maxWeight: 1;
-  /** Coordinates of such a vector: of an update, and with `adaptive` the indicator. */
+  /** Set where all rounds are rotated alike: the noise of a tree cancels from round to round in no other way. SPEC N-05. */
+  readonly hasOneRotation?: true;
+  /** Set where not all coordinates are sent. SPEC Z-01. */
+  readonly sketch?: Extract<Sketch, { type: 'kept' }>;
+  /** Coordinates of such a vector: of an update or its sketch, and with `adaptive` the indicator. */
   readonly dimension: number;
   /** Units of the grid in one: 8 significant bits, so that the last place of a square root cannot make devices differ. */
   readonly scale: number;
@@ -61,14 +67,15 @@ type Policy = Pick<Federation, 'strategy' | 'cohort' | 'privacy'>;
 /**
  * The grid of a federation with participant-level privacy: scale as large as the ring has room for, ring as
  * `strategy.quantizationBits` says or as narrow as makes no difference. SPEC N-06, N-07.
- * @param parameters of the model.
+ * @param parameters of the model. @param keep part of them that is trained and sent; left out, all.
  * @throws `update.overflow` for a ring so narrow that rounding would drown what it is to carry.
  */
-export function gridOf(federation: Policy & WithNoise, parameters: number): Grid {
+export function gridOf(federation: Policy & WithNoise, parameters: number, keep = 1): Grid {
   const { strategy, privacy } = federation;
   const { quantizationBits } = strategy;
   const adaptive = adaptiveNormOf(strategy, privacy.participant);
-  const dimension = adaptive === undefined ? parameters : parameters + 1;
+  const count = keptCount(parameters, keep);
+  const dimension = adaptive === undefined ? count : count + 1;
   const clipNorm = adaptive === undefined ? strategy.clipNorm : jointNorm(adaptive);
   const load = loadOf(federation, dimension, clipNorm);
   const candidates = WIDTHS.filter((bits) => quantizationBits === undefined || bits === quantizationBits).map(
@@ -94,6 +101,8 @@ export function gridOf(federation: Policy & WithNoise, parameters: number): Grid
     kind: 'grid',
     clipNorm,
     ...(adaptive === undefined ? {} : { adaptive }),
+    ...(privacy.participant.mechanism === 'tree' ? { hasOneRotation: true } : {}),
+    ...(keep === 1 ? {} : { sketch: { type: 'kept', length: parameters, count } }),
     maxWeight: 1,
     dimension,
     scale,

@@ -57,6 +57,16 @@ export function createRotation(length: number, label: string): Rotation {
   };
 }
 
+/** A round asks for the same one twice; whoever simulates many participants more often. */
+let latest: { readonly length: number; readonly label: string; readonly rotation: Rotation } | undefined;
+
+/** {@link createRotation}, of which the latest is remembered. */
+export function rotationOf(length: number, label: string): Rotation {
+  if (latest?.length !== length || latest.label !== label)
+    latest = { length, label, rotation: createRotation(length, label) };
+  return latest.rotation;
+}
+
 /**
  * The unnormalized Walsh–Hadamard transform in natural order, in place: [a, b] becomes [a + b, a − b], and so on for pairs
  * at distance 2, 4, …. Two distances are done in one pass over memory; the result is that of one after the other, bit for bit.

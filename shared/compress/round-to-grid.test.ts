@@ -144,3 +144,18 @@ test('N-05: the sum of what many sent, turned back, is the sum of their updates 
     expect(Math.abs(value / 2 ** 12 - expected[k]!)).toBeLessThan(0.0024);
   });
 });
+
+test('N-05 N-11: what a tree adds in one round and takes back in a later one is gone from their total', () => {
+  const noise = Int32Array.from({ length: 100 }, (_, i) => (i % 7) - 3);
+  const left = (grid: Grid) => {
+    const added = unrotateSum(noise, grid, 'one base');
+    const taken = unrotateSum(
+      noise.map((value) => -value),
+      grid,
+      'another base',
+    );
+    return Math.hypot(...added.map((value, i) => value + taken[i]!));
+  };
+  expect(left(gridOf(100, 64, { hasOneRotation: true }))).toBe(0);
+  expect(left(gridOf(100, 64))).toBeGreaterThan(Math.hypot(...noise));
+});

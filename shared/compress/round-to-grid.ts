@@ -2,7 +2,7 @@ import { check } from '../errors/index.ts';
 import type { CryptoRandom } from '../random/index.ts';
 import { type ClippedUpdate, type QuantizedUpdate, staged } from '../update/index.ts';
 import type { Grid } from './grid.ts';
-import { createRotation, type Rotation } from './rotation.ts';
+import { type Rotation, rotationOf } from './rotation.ts';
 
 /** More unlucky roundings in a row than this happen once in 10^27. */
 const MOST_DRAWS = 128;
@@ -22,7 +22,7 @@ export function roundToGrid(
   random: CryptoRandom,
 ): QuantizedUpdate {
   const exact = new Float64Array(update.delta);
-  rotationOf(grid.dimension, baseHash).rotate(exact);
+  gridRotation(grid, baseHash).rotate(exact);
   for (let i = 0; i < exact.length; i++) exact[i]! *= grid.scale;
   const values = new Int32Array(exact.length);
   for (let draw = 0; draw < MOST_DRAWS; draw++)
@@ -34,8 +34,11 @@ export function roundToGrid(
   });
 }
 
-/** @returns the squared norm of what came out. */
-function roundAtRandom(exact: Float64Array, values: Int32Array, random: CryptoRandom): number {
+/**
+ * Each number to one of the two integers next to it, the nearer the likelier, so that the mean is exact.
+ * @returns the squared norm of what came out.
+ */
+export function roundAtRandom(exact: Float64Array, values: Int32Array, random: CryptoRandom): number {
   let squares = 0;
   for (let start = 0; start < exact.length; start += WORDS_AT_ONCE) {
     const end = Math.min(exact.length, start + WORDS_AT_ONCE);
@@ -56,15 +59,10 @@ function roundAtRandom(exact: Float64Array, values: Int32Array, random: CryptoRa
  */
 export function unrotateSum(sum: Int32Array, grid: Grid, baseHash: string): Float64Array<ArrayBuffer> {
   const values = new Float64Array(sum);
-  rotationOf(grid.dimension, baseHash).unrotate(values);
+  gridRotation(grid, baseHash).unrotate(values);
   return values;
 }
 
-/** A round asks for the same one twice; whoever simulates many participants more often. */
-let latest: { readonly length: number; readonly label: string; readonly rotation: Rotation } | undefined;
-
-function rotationOf(length: number, label: string): Rotation {
-  if (latest?.length !== length || latest.label !== label)
-    latest = { length, label, rotation: createRotation(length, label) };
-  return latest.rotation;
+function gridRotation({ dimension, hasOneRotation }: Grid, baseHash: string): Rotation {
+  return rotationOf(dimension, hasOneRotation === true ? 'tree' : baseHash);
 }

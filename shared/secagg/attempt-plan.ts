@@ -5,7 +5,7 @@ import type { ParticipantId } from '../identity/index.ts';
 import { sliceRange } from '../update/index.ts';
 import { CHECK_WORDS } from './check-words.ts';
 import { type Neighbourhoods, neighbourhoodsOf } from './graph.ts';
-import { elementBytes } from './ring.ts';
+import { packedBytes } from './ring.ts';
 import type { SecureParameters } from './types.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -65,8 +65,8 @@ function makePlan(parameters: SecureParameters): AttemptPlan {
   const n = cohort.length;
   checkInteger('cohort size', n, MIN_SURVIVORS, 4096);
   checkInteger('vector length', vectorLength, 1, 2 ** 31 - 1);
-  check(ring.bits === 16 || ring.bits === 24 || ring.bits === 32, 'secagg.wrong-ring', 'Unknown ring.', {
-    expected: '16, 24 or 32 bits',
+  check([8, 12, 16, 24, 32].includes(ring.bits), 'secagg.wrong-ring', 'Unknown ring.', {
+    expected: '8, 12, 16, 24 or 32 bits',
     received: String(ring.bits),
   });
   const graph = neighbourhoodsOf(context, cohort);
@@ -127,7 +127,7 @@ function layOut({ ring, vectorLength, sliceCount }: SecureParameters, checkWords
     total: vectorLength + sliceCount * checkWords,
     offset: (slice) => sliceRange(vectorLength, sliceCount, slice).start + slice * checkWords,
     length,
-    wireBytes: (slice) => length(slice) * elementBytes(ring),
+    wireBytes: (slice) => packedBytes(length(slice), ring),
   };
 }
 

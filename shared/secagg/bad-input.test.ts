@@ -385,7 +385,7 @@ describe('what an owner refuses', () => {
 });
 
 describe('a wrong sum', () => {
-  test.each([16, 24, 32] as const)('in a ring of %d bits is found by every member', async (bits) => {
+  test.each([8, 12, 16, 24, 32] as const)('in a ring of %d bits is found by every member', async (bits) => {
     const six = makeCohort({ size: 6, bits });
     const round = await playRound(six, suite, { slices: [5] });
     const { sum } = (await round.unmask())[0]!;

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { CHECK_WORDS, toeplitzWords } from './check-words.ts';
 import { addVector, type RingVector, ringVector } from './ring.ts';
 
-const RINGS = [{ bits: 16 }, { bits: 24 }, { bits: 32 }] as const;
+const RINGS = [{ bits: 8 }, { bits: 12 }, { bits: 16 }, { bits: 24 }, { bits: 32 }] as const;
 const word = (i: number): number => Math.imul(i + 1, 0x9e3779b1) >>> 0;
 const vectorOf = (ring: (typeof RINGS)[number], length: number, from: number): RingVector =>
   ringVector(ring, length).map((_, i) => word(from + i) % 2 ** ring.bits) as RingVector;

@@ -1,7 +1,7 @@
 import { check } from '../errors/index.ts';
 import { wordKernels } from './native/module.ts';
 import { toeplitz } from './native/words.ts';
-import { checkWords, type RingVector } from './ring.ts';
+import { checkWords, type RingVector, reduce } from './ring.ts';
 import type { Ring } from './types.ts';
 
 /** Words of a slice's check: a wrong sum passes with probability 2^-32 (docs/decisions/0017). */
@@ -27,7 +27,7 @@ export function toeplitzWords(row: RingVector, values: RingVector, ring: Ring): 
   );
   const kernels = wordKernels();
   const sums = kernels === undefined ? toeplitzPlainly(row, values) : toeplitz(kernels, row, values);
-  if (ring.bits === 24) for (let j = 0; j < CHECK_WORDS; j++) sums[j]! &= 0xffffff;
+  reduce(sums, ring);
   return sums;
 }
 

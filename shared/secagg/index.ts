@@ -5,7 +5,7 @@ export { type Confirmed, createMember, type Revealed, type SecureMember } from '
 export {
   addKeystream,
   addVector,
-  elementBytes,
+  packedBytes,
   packRing,
   type RingVector,
   ringFor,

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import {
   addKeystream,
   addVector,
-  elementBytes,
+  packedBytes,
   packRing,
   type RingVector,
   ringOf,
@@ -15,7 +15,7 @@ import {
   wrap,
 } from './ring.ts';
 
-const RINGS = [{ bits: 16 }, { bits: 24 }, { bits: 32 }] as const;
+const RINGS = [{ bits: 8 }, { bits: 12 }, { bits: 16 }, { bits: 24 }, { bits: 32 }] as const;
 
 /** Reproducible, and with every bit in use. */
 const word = (i: number): number => Math.imul(i + 1, 0x9e3779b1) >>> 0;
@@ -70,16 +70,11 @@ describe.each(RINGS)('$bits bits', (ring) => {
 
   test('little-endian on the wire, from any offset', () => {
     const vector = vectorOf(ring, 101);
-    const size = elementBytes(ring);
     const packed = packRing(vector, ring);
-    expect(packed).toHaveLength(101 * size);
-    for (const i of [0, 1, 100]) {
-      const read = [...packed.subarray(i * size, (i + 1) * size)].reduce(
-        (sum, b, at) => sum + b * 256 ** at,
-        0,
-      );
-      expect(read).toBe(vector[i]);
-    }
+    expect(packed).toHaveLength(Math.ceil((101 * ring.bits) / 8));
+    const whole = packed.reduce((sum, byte, at) => sum + (BigInt(byte) << BigInt(8 * at)), 0n);
+    for (const i of [0, 1, 2, 99, 100])
+      expect(Number(BigInt.asUintN(ring.bits, whole >> BigInt(i * ring.bits)))).toBe(vector[i]);
     for (const offset of [0, 1, 2, 3]) {
       const shifted = new Uint8Array(packed.length + 3);
       shifted.set(packed, offset);
@@ -90,11 +85,11 @@ describe.each(RINGS)('$bits bits', (ring) => {
   });
 
   test('a vector of another size is refused, with both sizes', () => {
-    const size = elementBytes(ring);
-    const short = new Uint8Array(10 * size - 1);
+    const size = packedBytes(10, ring);
+    const short = new Uint8Array(size - 1);
     expect(() => unpackRing(short, 10, ring)).toThrow(expect.objectContaining({ code: 'secagg.wrong-ring' }));
     expect(() => unpackRing(short, 10, ring)).toThrow(
-      new RegExp(`Expected ${10 * size} bytes .*received ${10 * size - 1} bytes`),
+      new RegExp(`Expected ${size} bytes .*received ${size - 1} bytes`),
     );
   });
 
@@ -139,7 +134,7 @@ describe.each(RINGS)('$bits bits', (ring) => {
   });
 
   test('words of another width are refused', () => {
-    const other = ring.bits === 16 ? new Uint32Array(2) : new Uint16Array(2);
+    const other = wordBytes(ring) === 2 ? new Uint32Array(2) : new Uint16Array(2);
     const refusal = expect.objectContaining({ code: 'secagg.wrong-ring' });
     expect(() => packRing(other, ring)).toThrow(refusal);
     expect(() => toCentred(other, ring)).toThrow(refusal);
@@ -169,4 +164,14 @@ test.each([
 
 test('an empty range is refused', () => {
   expect(() => wrap(1, 3, 3)).toThrow(expect.objectContaining({ code: 'argument.invalid' }));
+});
+
+test('Z-07: two elements of 12 bits take three bytes, and what is left over is zero', () => {
+  const packed = packRing(Uint16Array.of(0x123, 0xabc, 0xdef), { bits: 12 });
+  expect([...packed]).toEqual([0x23, 0xc1, 0xab, 0xef, 0x0d]);
+  expect([...unpackRing(packed, 3, { bits: 12 })]).toEqual([0x123, 0xabc, 0xdef]);
+  packed[4] = 0x1d;
+  expect(() => unpackRing(packed, 3, { bits: 12 })).toThrow(
+    expect.objectContaining({ code: 'secagg.wrong-ring' }),
+  );
 });

@@ -1,4 +1,4 @@
-import { type Encoding, largestCoordinate } from '../compress/index.ts';
+import { type Encoding, largestCoordinate, packBits, packedLength, unpackBits } from '../compress/index.ts';
 import { check, checkInteger } from '../errors/index.ts';
 import { wordKernels } from './native/module.ts';
 import { addTerms, type Term } from './native/words.ts';
@@ -7,10 +7,11 @@ import type { Ring } from './types.ts';
 /**
  * Integers modulo 2^bits, two's complement, in [0, 2^bits). Addition is associative and commutative and every
  * element has an inverse, so masks cancel exactly in whatever order slices arrive.
- * 16 bits are held in 16-bit words, 24 and 32 in 32-bit words (of 24, the top byte is always zero).
+ * Up to 16 bits are held in 16-bit words, 24 and 32 in 32-bit words; the bits above are always zero.
  */
 export type RingVector = Uint16Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
 
+/** Widths that an encoding without a ring of its own may get. */
 const WIDTHS = [16, 24, 32] as const;
 
 /**
@@ -37,19 +38,24 @@ export function ringFor(encoding: Encoding, groupSize: number): Ring {
     : { bits: encoding.bits };
 }
 
-/** Bytes of an element on the wire. */
-export function elementBytes(ring: Ring): 2 | 3 | 4 {
-  return ring.bits === 16 ? 2 : ring.bits === 24 ? 3 : 4;
+/** Bytes of `length` elements on the wire. SPEC Z-07. */
+export function packedBytes(length: number, ring: Ring): number {
+  return packedLength(length, ring.bits);
 }
 
 /** Bytes of an element in memory, and of keystream that mask it. */
 export function wordBytes(ring: Ring): 2 | 4 {
-  return ring.bits === 16 ? 2 : 4;
+  return ring.bits <= 16 ? 2 : 4;
+}
+
+/** Of a word, the bits that the ring has. */
+export function wordMask(ring: Ring): number {
+  return ring.bits === 32 ? -1 : 2 ** ring.bits - 1;
 }
 
 /** `length` zeros. */
 export function ringVector(ring: Ring, length: number): RingVector {
-  return ring.bits === 16 ? new Uint16Array(length) : new Uint32Array(length);
+  return wordBytes(ring) === 2 ? new Uint16Array(length) : new Uint32Array(length);
 }
 
 /**
@@ -62,10 +68,16 @@ export function toRing(values: Int32Array, ring: Ring): RingVector {
     received: 'a larger one',
     remedy: 'Choose the ring from the largest coordinate that the federation allows.',
   });
-  if (ring.bits === 16) return new Uint16Array(values);
-  const vector = new Uint32Array(values);
-  if (ring.bits === 24) for (let i = 0; i < vector.length; i++) vector[i]! &= 0xffffff;
+  const vector = wordBytes(ring) === 2 ? new Uint16Array(values) : new Uint32Array(values);
+  reduce(vector, ring);
   return vector;
+}
+
+/** Takes every word into the ring, in place. */
+export function reduce(vector: RingVector, ring: Ring): void {
+  if (ring.bits === 8 * vector.BYTES_PER_ELEMENT) return;
+  const mask = wordMask(ring);
+  for (let i = 0; i < vector.length; i++) vector[i]! &= mask;
 }
 
 /** Whether all of `values` lie in [−2^(bits−1), 2^(bits−1)). */
@@ -82,7 +94,8 @@ export function toCentred(vector: RingVector, ring: Ring): Int32Array<ArrayBuffe
   if (ring.bits === 16)
     return new Int32Array(new Int16Array(vector.buffer, vector.byteOffset, vector.length));
   const values = new Int32Array(vector);
-  if (ring.bits === 24) for (let i = 0; i < values.length; i++) values[i] = (values[i]! << 8) >> 8;
+  const shift = 32 - ring.bits;
+  if (shift > 0) for (let i = 0; i < values.length; i++) values[i] = (values[i]! << shift) >> shift;
   return values;
 }
 
@@ -99,20 +112,14 @@ export function wrap(x: number, lo: number, hi: number): number {
 }
 
 /**
- * Little-endian, `elementBytes` each. For 16 and 32 bits a view of the vector's own memory, for 24 a copy: write no more
+ * As `packBits` of shared/compress, little-endian. For 16 and 32 bits a view of the vector's own memory, else a copy: write no more
  * to the vector while the bytes are in use.
  */
 export function packRing(vector: RingVector, ring: Ring): Uint8Array<ArrayBuffer> {
   checkWords(vector, ring);
-  if (ring.bits !== 24) return new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength);
-  const bytes = new Uint8Array(3 * vector.length);
-  for (let i = 0, at = 0; i < vector.length; i++, at += 3) {
-    const value = vector[i]!;
-    bytes[at] = value;
-    bytes[at + 1] = value >>> 8;
-    bytes[at + 2] = value >>> 16;
-  }
-  return bytes;
+  if (ring.bits === 8 * vector.BYTES_PER_ELEMENT)
+    return new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength);
+  return packBits(vector, ring.bits);
 }
 
 /**
@@ -121,28 +128,33 @@ export function packRing(vector: RingVector, ring: Ring): Uint8Array<ArrayBuffer
  */
 export function unpackRing(bytes: Uint8Array, length: number, ring: Ring): RingVector {
   check(
-    bytes.length === length * elementBytes(ring),
+    bytes.length === packedBytes(length, ring),
     'secagg.wrong-ring',
     'A masked vector has another size.',
     {
-      expected: `${length * elementBytes(ring)} bytes (${length} elements of ${ring.bits} bits)`,
+      expected: `${packedBytes(length, ring)} bytes (${length} elements of ${ring.bits} bits)`,
       received: `${bytes.length} bytes`,
       remedy: 'Its sender uses another ring or another layout; it is left out.',
     },
   );
   const vector = ringVector(ring, length);
-  if (ring.bits !== 24) {
+  if (ring.bits === 8 * vector.BYTES_PER_ELEMENT) {
     new Uint8Array(vector.buffer).set(bytes);
     return vector;
   }
-  for (let i = 0, at = 0; i < length; i++, at += 3)
-    vector[i] = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16);
+  // One vector has one form: bytes are compared, hashed and signed.
+  check(
+    unpackBits(bytes, vector, ring.bits),
+    'secagg.wrong-ring',
+    'What is left over after a masked vector is not zero.',
+    { remedy: 'Its sender packs elements in another way; it is left out.' },
+  );
   return vector;
 }
 
 /**
- * target ± keystream, in place: `wordBytes` of keystream for each element, little-endian. Of 24 bits the top byte of
- * each word is not used. Taking no byte twice is the caller's concern.
+ * target ± keystream, in place: `wordBytes` of keystream for each element, little-endian. Bits of a word above those of the
+ * ring are not used. Taking no byte twice is the caller's concern.
  * @throws `secagg.wrong-ring` when the keystream is not exactly as long as the target.
  */
 export function addKeystream(target: RingVector, keystream: Uint8Array, ring: Ring, sign: 1 | -1): void {
@@ -167,7 +179,7 @@ export function subtractVector(target: RingVector, other: RingVector, ring: Ring
 }
 
 function addBytes(target: RingVector, terms: readonly Term[], ring: Ring): void {
-  const mask = ring.bits === 24 ? 0xffffff : -1;
+  const mask = wordMask(ring);
   const kernels = wordKernels();
   if (kernels !== undefined) addTerms(kernels, target, terms, mask);
   else addTermsPlainly(target, terms, mask);

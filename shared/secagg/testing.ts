@@ -12,6 +12,7 @@ import type {
   KeyAdvert,
   MaskedSlices,
   Reveal,
+  Ring,
   SecureParameters,
   ShareBundle,
 } from './types.ts';
@@ -33,7 +34,7 @@ export function repeatableRandom(seed: string): CryptoRandom {
 
 export interface CohortOptions {
   readonly size: number;
-  readonly bits?: 16 | 24 | 32;
+  readonly bits?: Ring['bits'];
   readonly vectorLength?: number;
   readonly mesh?: boolean;
   readonly seed?: string;

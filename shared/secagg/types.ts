@@ -10,9 +10,9 @@ export interface AttemptContext {
   readonly baseHash: string;
 }
 
-/** Integers modulo 2^bits; on the wire each takes bits / 8 bytes, little-endian. */
+/** Integers modulo 2^bits; on the wire each takes that many bits, little-endian, a last half byte being zero. */
 export interface Ring {
-  readonly bits: 16 | 24 | 32;
+  readonly bits: 8 | 12 | 16 | 24 | 32;
 }
 
 /** What all who take part in an attempt know and agree on. */

@@ -2,8 +2,8 @@ import { simd } from './binary.generated.ts';
 
 /** What assembly/index.ts exports. Pointers are byte offsets into the heap. */
 interface Kernels {
-  add16(target: number, source: number, bytes: number): void;
-  subtract16(target: number, source: number, bytes: number): void;
+  add16(target: number, source: number, bytes: number, mask: number): void;
+  subtract16(target: number, source: number, bytes: number, mask: number): void;
   add32(target: number, source: number, bytes: number, mask: number): void;
   subtract32(target: number, source: number, bytes: number, mask: number): void;
   /** `out` is added to. `row` has length + 31 words. */

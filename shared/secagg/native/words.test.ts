@@ -18,6 +18,8 @@ function vectorOf(bits: 16 | 32, length: number, from: number, skip: number): Ri
 const LENGTHS = [0, 1, 7, 8, 9, 31, 4096, 8191, 8192, 8193, 16_383, 16_384, 16_385, 40_001];
 
 describe.each([
+  { bits: 16, mask: 0xff },
+  { bits: 16, mask: 0xfff },
   { bits: 16, mask: -1 },
   { bits: 32, mask: 0xffffff },
   { bits: 32, mask: -1 },

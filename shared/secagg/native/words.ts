@@ -19,7 +19,7 @@ export interface Term {
   readonly sign: 1 | -1;
 }
 
-/** target += Σ sign · term, in place, modulo 2^16 or, of 32-bit words, modulo the power of two above `mask`. */
+/** target += Σ sign · term, in place, modulo the power of two above `mask`. */
 export function addTerms(
   kernels: WordKernels,
   target: RingVector,
