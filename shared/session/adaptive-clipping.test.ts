@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { applyFedAvg, sumSlices } from '../aggregate/index.ts';
+import { sumSlices } from '../aggregate/index.ts';
+import { fedAvg } from '../aggregate/strategies/fed-avg.ts';
 import { encodingOf, type Grid } from '../compress/index.ts';
 import type { ParticipantPrivacy } from '../federation/index.ts';
 import { type NodeId, SERVER } from '../identity/index.ts';
@@ -14,6 +15,7 @@ const DIMENSION = 16;
 const layout = layoutOf([{ name: 'w', shape: [DIMENSION] }]);
 const initial = makeModel(0, layout, new Float32Array(DIMENSION));
 const random: CryptoRandom = { kind: 'crypto', bytes: (length) => new Uint8Array(randomBytes(length)) };
+const strategy = fedAvg({ optimizer: { type: 'sgd', momentum: 0, nesterov: false }, learningRate: 1 });
 const silent = { addSkellam: () => undefined };
 const halves = { targetQuantile: 0.5, learningRate: 0.2, indicatorWeight: 0.5 };
 
@@ -68,7 +70,7 @@ function roundOf(
     norms.map((norm, i) => protectUpdate(updateOf(norm, `${base.version}/${i}`), policy, grid, facts).update),
   );
   noise.addSkellam(sum.values, grid.noiseVariance);
-  return applyFedAvg(base, sum, layout, grid, policy.strategy.serverLearningRate);
+  return strategy.apply(base, sum, layout, grid);
 }
 
 describe('a round by hand', () => {
@@ -88,7 +90,7 @@ describe('a round by hand', () => {
       const facts = { baseHash: initial.hash, invited: 4, random, noise: silent };
       const update = updateOf(norm, 'same');
       const updates = Array.from({ length: 4 }, () => protectUpdate(update, policy, grid, facts).update);
-      return Math.hypot(...applyFedAvg(initial, sumSlices(updates), layout, grid, 1).weights);
+      return Math.hypot(...strategy.apply(initial, sumSlices(updates), layout, grid).weights);
     };
     expect(moved(1)).toBeCloseTo(1, 2);
     expect(moved(50)).toBeCloseTo(2, 2);

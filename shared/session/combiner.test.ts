@@ -17,13 +17,7 @@ import {
   sent,
 } from '../testing/session-fixtures.ts';
 import type { MessageOf, Plan } from '../wire/index.ts';
-import {
-  addGroups,
-  type CombinerContext,
-  type CombinerState,
-  initialCombiner,
-  stepCombiner,
-} from './combiner.ts';
+import { type CombinerContext, type CombinerState, initialCombiner, stepCombiner } from './combiner.ts';
 import { hashOfSum } from './group-sum.ts';
 import { toInt32 } from './owner.ts';
 
@@ -43,7 +37,6 @@ function combiner(change: Partial<CombinerContext> = {}): Combiner {
     vectorLength: 2,
     encoding: { fractionalBits: 0, clipNorm: 10, maxWeight: 100 },
     ring: undefined,
-    combine: addGroups,
     ...change,
   });
   for (const index of [0, 1]) machine.hear(SERVER, inviteOf({ plan: groupPlan(index) }));
@@ -112,8 +105,27 @@ test('G-10: the coordinator hears what a group came to once all slices of the pr
   expect(sum(machine, BOB, 1, 2), 'said once').toEqual([]);
 });
 
-test('G-12: the groups’ sums are added, and told to the members of all of them', () => {
-  const effects = collected().take(combine());
+const total = (weight: number, values: readonly number[]) => ({
+  type: 'aggregated' as const,
+  attempt: attemptOf(),
+  tally: 0,
+  over: 'groups' as const,
+  weight,
+  values: Int32Array.from(values),
+});
+
+test('G-12, Q-03: what is made of the groups’ sums is told to the members of all of them', () => {
+  const machine = collected();
+  const asked = machine.take(combine());
+  expect(sent(asked, 'total')).toEqual([]);
+  expect(effectsOf(asked, 'aggregate')[0]).toMatchObject({
+    over: 'groups',
+    parts: [
+      { members: GROUPS[0], weight: 4, values: Int32Array.of(1, 2) },
+      { members: GROUPS[1], weight: 4, values: Int32Array.of(30, 40) },
+    ],
+  });
+  const effects = machine.take(total(8, [31, 42]));
   const totals = sent(effects, 'total');
   expect(totals.map(({ to }) => to)).toEqual([ALICE, BOB, CAROL, DAVE]);
   expect(totals[0]!.message.weight).toBe(8);
@@ -121,22 +133,19 @@ test('G-12: the groups’ sums are added, and told to the members of all of them
 });
 
 test('G-12: of groups that finished only', () => {
-  const totals = sent(collected().take(combine([1])), 'total');
+  const machine = collected();
+  expect(effectsOf(machine.take(combine([1])), 'aggregate')[0]!.parts).toHaveLength(1);
+  const totals = sent(machine.take(total(4, [30, 40])), 'total');
   expect(totals.map(({ to }) => to)).toEqual([CAROL, DAVE]);
   expect([...toInt32(totals[0]!.message.values, 2)]).toEqual([30, 40]);
 });
 
-test('another rule may take the place of addition', () => {
-  const machine = combiner({ combine: (sums) => sums[1]! });
-  for (const index of [0, 1]) fix(machine, index);
-  for (const [id, slice] of [
-    [ALICE, 0],
-    [BOB, 1],
-    [CAROL, 0],
-    [DAVE, 1],
-  ] as const)
-    sum(machine, id, slice, slice + 7);
-  expect(sent(machine.take(combine()), 'total')[0]!.message.weight).toBe(4);
+test('Q-03: what is ready when its attempt is over, or when nobody asked, is told to nobody', () => {
+  const machine = collected();
+  expect(machine.take(total(8, [31, 42]))).toEqual([]);
+  machine.take(combine());
+  machine.hear(SERVER, { type: 'abandon', run: RUN, attempt: attemptOf(), code: 'c', reason: 'r' });
+  expect(machine.take(total(8, [31, 42]))).toEqual([]);
 });
 
 test('G-12: nothing is combined twice, of another tally, of another attempt, or before it is here', () => {
@@ -220,7 +229,10 @@ test('an abandoned group is let go, or all of them; only its own node is obeyed'
 test('a later attempt ends an earlier one and what was sent for it', () => {
   const machine = collected();
   const effects = machine.hear(SERVER, inviteOf({ attempt: attemptOf(1), plan: groupPlan(0) }));
-  expect(effects).toEqual([{ type: 'cancel-sends', tag: 'total 1.1.0' }]);
+  expect(effects).toEqual([
+    { type: 'cancel-sends', tag: 'total 1.1.0' },
+    { type: 'cancel-aggregate', attempt: attemptOf() },
+  ]);
   expect([...machine.state.groups.keys()]).toEqual([0]);
   expect(machine.hear(SERVER, inviteOf({ plan: groupPlan(1) }))).toEqual([]);
   expect([...machine.state.groups.keys()]).toEqual([0]);

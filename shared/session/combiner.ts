@@ -1,5 +1,5 @@
-import { sumSlices, type WeightedSlice } from '../aggregate/index.ts';
-import type { Encoding } from '../compress/index.ts';
+import type { WeightedSlice } from '../aggregate/index.ts';
+import { type Encoding, unpackValues } from '../compress/index.ts';
 import { type ErrorRecord, toErrorRecord } from '../errors/index.ts';
 import { type NodeId, type ParticipantId, SERVER } from '../identity/index.ts';
 import { type Ring, type SecureParameters, sliceLengths, toCentred, unpackRing } from '../secagg/index.ts';
@@ -15,7 +15,6 @@ import {
   type Step,
 } from './effects.ts';
 import { checkSum, hashOfSum } from './group-sum.ts';
-import { toInt32 } from './owner.ts';
 import { parametersOf } from './owner-secure.ts';
 
 /**
@@ -34,19 +33,13 @@ export interface CombinerContext {
   readonly encoding: Encoding;
   /** Set where the federation asks for secure aggregation. */
   readonly ring: Ring | undefined;
-  /** How group sums become one. */
-  readonly combine: CombineRule;
 }
-
-/** A rule over group sums; none of them is anyone's update, so that one that looks at each is possible too. */
-export type CombineRule = (sums: readonly WeightedSlice[]) => WeightedSlice;
-
-/** Plain addition: every participant weighs what it would in one large group. */
-export const addGroups: CombineRule = sumSlices;
 
 export interface CombinerState {
   readonly attempt: AttemptId | undefined;
   readonly groups: ReadonlyMap<number, GroupSums>;
+  /** Who waits for what is made of their groups' sums. */
+  readonly waiting?: readonly ParticipantId[];
 }
 
 /** What is known of one group's sum. */
@@ -69,7 +62,8 @@ export function stepCombiner(
   event: SessionEvent,
   context: CombinerContext,
 ): Step<CombinerState> {
-  if (event.type === 'combine') return onCombine(state, event, context);
+  if (event.type === 'combine') return onCombine(state, event);
+  if (event.type === 'aggregated') return onAggregated(state, event, context);
   if (event.type !== 'message') return { state, effects: [] };
   const { from, message } = event;
   switch (message.type) {
@@ -94,10 +88,9 @@ function onPlan(
   const order = state.attempt === undefined ? 1 : compareAttempts(attempt, state.attempt);
   if (order < 0) return { state, effects: [] };
   const effects: Effect[] = [];
-  if (order > 0 && state.attempt !== undefined)
-    effects.push({ type: 'cancel-sends', tag: totalTag(state.attempt) });
+  if (order > 0 && state.attempt !== undefined) effects.push(...endOf(state.attempt));
   const groups = order > 0 ? new Map<number, GroupSums>() : new Map(state.groups);
-  const next = { attempt, groups };
+  const next = order > 0 ? { attempt, groups } : { ...state, groups };
   if (plan.group === undefined) return { state: next, effects };
   const { index } = plan.group;
   const before = groups.get(index);
@@ -131,11 +124,11 @@ function onAbandon(state: CombinerState, { attempt, group }: MessageOf<'abandon'
   if (group === undefined)
     return {
       state: { attempt, groups: new Map() },
-      effects: [{ type: 'cancel-sends', tag: totalTag(attempt) }],
+      effects: endOf(attempt),
     };
   const groups = new Map(state.groups);
   groups.delete(group);
-  return { state: { attempt, groups }, effects: [] };
+  return { state: { ...state, groups }, effects: [] };
 }
 
 /** Of those who take part in that group, or of the server itself, for slices that they own or owned. */
@@ -155,7 +148,7 @@ function onSum(
   if (!isMember || slice >= group.plan.owners.length) return { state, effects: [] };
   const sums = new Map(group.sums).set(sumKey(slice, from), message);
   const groups = new Map(state.groups).set(index, { ...group, sums });
-  return putTogether({ attempt: state.attempt, groups }, index, context);
+  return putTogether({ ...state, groups }, index, context);
 }
 
 /** With the sums of all slices of the present tally, the coordinator is told what the group's sum is. */
@@ -183,7 +176,7 @@ function putTogether(state: CombinerState, index: number, context: CombinerConte
     const hash = hashOfSum(sum);
     if (hash === group.whole?.hash) return { state, effects: [] };
     const groups = new Map(state.groups).set(index, { ...group, whole: { ...sum, hash } });
-    return { state: { attempt: state.attempt, groups }, effects: [report(hash, undefined)] };
+    return { state: { ...state, groups }, effects: [report(hash, undefined)] };
   } catch (thrown) {
     return { state, effects: [report(undefined, toErrorRecord(thrown))] };
   }
@@ -193,10 +186,10 @@ function putTogether(state: CombinerState, index: number, context: CombinerConte
 function valuesOf(
   { slice, values }: MessageOf<'sum'>,
   { parameters, plan }: GroupSums,
-  { vectorLength }: CombinerContext,
+  { vectorLength, encoding }: CombinerContext,
 ): Int32Array<ArrayBuffer> {
   const { start, end } = sliceRange(vectorLength, plan.owners.length, slice);
-  if (parameters === undefined) return toInt32(values, end - start);
+  if (parameters === undefined) return unpackValues(values, end - start, encoding);
   const { ring } = parameters;
   return toCentred(unpackRing(values, sliceLengths(parameters).length(slice), ring), ring).subarray(
     0,
@@ -204,29 +197,43 @@ function valuesOf(
   );
 }
 
-/** Adds up and tells all members of these groups. */
-function onCombine(
-  state: CombinerState,
-  order: EventOf<'combine'>,
-  context: CombinerContext,
-): Step<CombinerState> {
+/** Hands the sums of these groups to whatever the federation makes of them: addition, or a robust rule. SPEC G-12, Q-03. */
+function onCombine(state: CombinerState, order: EventOf<'combine'>): Step<CombinerState> {
   const { attempt } = order;
   if (state.attempt === undefined || compareAttempts(attempt, state.attempt) !== 0)
     return { state, effects: [] };
   const groups = groupsOf(state, order);
   if (!groups.every((group) => group?.whole !== undefined)) return { state, effects: [] };
-  const { values, weight } = context.combine(groups.map((group) => group!.whole!));
-  const message = {
-    type: 'total',
-    run: context.run,
-    attempt,
-    weight,
-    values: new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
-  } as const;
-  const effects = groups.flatMap((group) =>
-    group!.plan.cohort.map((to): Effect => ({ type: 'send', to, tag: totalTag(attempt), message })),
-  );
-  return { state: { attempt, groups: new Map() }, effects };
+  const parts = groups.map((group) => {
+    const { values, weight } = group!.whole!;
+    return { values, weight, members: group!.plan.survivors! };
+  });
+  return {
+    state: { attempt, groups: new Map(), waiting: groups.flatMap((group) => group!.plan.cohort) },
+    effects: [{ type: 'aggregate', attempt, tally: 0, over: 'groups', parts }],
+  };
+}
+
+/** Tells all members of the groups that are in it. */
+function onAggregated(
+  state: CombinerState,
+  { attempt, over, weight, values }: EventOf<'aggregated'>,
+  { run }: CombinerContext,
+): Step<CombinerState> {
+  if (over !== 'groups' || state.attempt === undefined || compareAttempts(attempt, state.attempt) !== 0)
+    return { state, effects: [] };
+  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  const message = { type: 'total', run, attempt, weight, values: bytes } as const;
+  const tag = totalTag(attempt);
+  const effects = (state.waiting ?? []).map((to): Effect => ({ type: 'send', to, tag, message }));
+  return { state: { attempt, groups: state.groups }, effects };
+}
+
+function endOf(attempt: AttemptId): Effect[] {
+  return [
+    { type: 'cancel-sends', tag: totalTag(attempt) },
+    { type: 'cancel-aggregate', attempt },
+  ];
 }
 
 function groupsOf(state: CombinerState, order: CombineOrder): (GroupSums | undefined)[] {

@@ -5,7 +5,9 @@ import type { ReleaseEvent } from '../ledger/index.ts';
 import { memoryStore } from '../testing/memory-store.ts';
 import {
   ALICE,
+  attemptOf,
   BOB,
+  bytesOf,
   CAROL,
   inviteOf,
   LAYOUT,
@@ -204,4 +206,61 @@ test.each<[string, RecordNoise | undefined]>([
 test('A-01: a node that cannot mask does not take part in a federation that asks for it', async () => {
   const privacy = { secureAggregation: 'secagg' } as const;
   await expect(joined(undefined, { privacy })).rejects.toMatchObject({ code: 'privacy.policy-unmet' });
+});
+
+test('R-30: a sum that goes to a whole cohort is in memory once', async () => {
+  const sums: Uint8Array[] = [];
+  let listener: (event: TransportEvent) => void = () => undefined;
+  const clock = createVirtualClock();
+  const node = createNode({
+    run: RUN,
+    federation: {
+      ...federation,
+      paths: ['server'],
+      cohort: { ...federation.cohort, minParticipants: 2 },
+    },
+    layout: LAYOUT,
+    transport: {
+      self: SERVER,
+      incarnation: 1,
+      async send(_, bytes) {
+        if (decodeMessage(bytes).type === 'sum') sums.push(bytes);
+        return { kind: 'delivered', path: 'server' };
+      },
+      subscribe(next) {
+        listener = next;
+        return () => undefined;
+      },
+      peers: () => new Map(),
+      close: async () => undefined,
+    },
+    store: memoryStore(),
+    clock,
+    random: { kind: 'crypto', bytes: (length) => new Uint8Array(length) },
+    settleMs: 100,
+    coordinator: { term: 1, model: modelOf(0), electorate: [] },
+  });
+  const hear = (from: NodeId, message: Message) =>
+    listener({ type: 'message', from, bytes: encodeMessage(message) });
+  const { version, hash } = modelOf(0);
+  const common = { run: RUN, attempt: attemptOf() };
+  const join = { type: 'join', run: RUN, incarnation: 1, term: 1, examples: 3, paused: false } as const;
+  for (const id of [ALICE, BOB]) hear(id, { ...join, model: { version, hash } });
+  clock.step();
+  for (const id of [ALICE, BOB]) {
+    hear(id, { ...common, type: 'trained' });
+    hear(id, {
+      ...common,
+      type: 'slice',
+      slice: 0,
+      count: 1,
+      weight: 3,
+      values: bytesOf([1, 2, 3, 4, 5, 6]),
+    });
+    hear(id, { ...common, type: 'uploaded', revision: 0, undeliverable: [] });
+  }
+  await settle();
+  expect(sums).toHaveLength(2);
+  expect(sums[0]).toBe(sums[1]);
+  node.close();
 });

@@ -1,7 +1,14 @@
-import { fedAvg, type RuleFor, type WeightedSlice } from '../aggregate/index.ts';
-import { encodingOf, vectorLengthOf, weightOf } from '../compress/index.ts';
+import {
+  addition,
+  type CombineRule,
+  type Strategy,
+  strategyOf,
+  type WeightedSlice,
+} from '../aggregate/index.ts';
+import { combineRuleOf, fewest, needsOf } from '../aggregate/robust/index.ts';
+import { encodingOf, trainedCoordinates, vectorLengthOf, weightOf } from '../compress/index.ts';
 import { check, type ErrorRecord, toErrorRecord } from '../errors/index.ts';
-import { type Federation, mostParticipants } from '../federation/index.ts';
+import { combinesGroups, type Federation, mostParticipants } from '../federation/index.ts';
 import type { NodeId, ParticipantId } from '../identity/index.ts';
 import { SERVER } from '../identity/index.ts';
 import type { LedgerEntry, ReleaseEvent } from '../ledger/index.ts';
@@ -9,17 +16,22 @@ import { createNoise } from '../privacy/index.ts';
 import type { CryptoRandom } from '../random/index.ts';
 import { ringFor } from '../secagg/index.ts';
 import type { Transport } from '../transport/port.ts';
-import { joinSlices, type Layout, type Masking, type Model, sliceRange } from '../update/index.ts';
+import { joinSlices, type Layout, type Model, sliceRange } from '../update/index.ts';
 import {
   type AttemptId,
+  type DeviceReport,
   decodeMessage,
   encodeMessage,
   type Message,
+  type ModelRef,
   type RoundRecord,
 } from '../wire/index.ts';
+import { type AggregateReport, createAggregator } from './aggregator.ts';
 import { createCentralNoise } from './central-noise.ts';
-import { addGroups, type CombinerContext, initialCombiner, stepCombiner } from './combiner.ts';
+import { type CombinerContext, initialCombiner, stepCombiner } from './combiner.ts';
+import { selectionOf } from './coordinator/cohort.ts';
 import { groupSizesOf } from './coordinator/draw.ts';
+import { standingOf } from './coordinator/standing.ts';
 import {
   type CoordinatorContext,
   type CoordinatorState,
@@ -37,9 +49,12 @@ import {
   type TimerName,
 } from './effects.ts';
 import { hashOfSum } from './group-sum.ts';
+import type { Judge } from './judge.ts';
 import { createLibrarian } from './librarian.ts';
-import { initialOwner, type OwnerState, toInt32 } from './owner.ts';
+import { workLocally } from './local-work.ts';
+import { initialOwner, type OwnerContext, type OwnerState, toInt32 } from './owner.ts';
 import { initialOwners, stepOwners } from './owner-groups.ts';
+import { maxStalenessOf, paceOf } from './pace.ts';
 import {
   initialParticipant,
   obeys,
@@ -47,9 +62,10 @@ import {
   type ParticipantState,
 } from './participant/state.ts';
 import { stepParticipant } from './participant/step.ts';
-import { addMissingNoise, plannedRelease, protectUpdate } from './pipeline.ts';
+import { addMissingNoise, type ProtectedUpdate, plannedRelease, protectUpdate } from './pipeline.ts';
 import type { Clock, Store, Trainer, TrainProgress } from './ports.ts';
 import { createPostOffice } from './post-office.ts';
+import { createRoundMemory } from './round-memory.ts';
 import { createSecureHost, type SecureTools } from './secure-host.ts';
 import { createTranscriptRecorder, encodeTranscript, isCommittedRound } from './transcript/index.ts';
 
@@ -65,6 +81,8 @@ export interface NodeOptions {
   readonly store: Store;
   readonly clock: Clock;
   readonly random: CryptoRandom;
+  /** That of the federation, from a host of many nodes, which computes once what all of them would compute alike. */
+  readonly strategy?: Strategy;
   /** Needed where the federation asks for secure aggregation. */
   readonly secure?: SecureTools;
   /** Set on participants. */
@@ -74,6 +92,8 @@ export interface NodeOptions {
     readonly dataset: string;
     readonly model: Model;
     readonly electionMs: number;
+    /** What the person agreed to report of the device: a selection by resources may go by it. */
+    readonly device?: DeviceReport;
   };
   /** Set on the server, which coordinates from the start. */
   readonly coordinator?: {
@@ -83,7 +103,15 @@ export interface NodeOptions {
     readonly electorate: readonly ParticipantId[];
     /** Nobody is invited before {@link SessionNode.allow} said how often. */
     readonly rations?: boolean;
+    /** All of this run, by round: for a federation that takes bad versions back. */
+    readonly records?: readonly RoundRecord[];
+    /** A version that was stored. @returns undefined where it was not. */
+    readonly loadVersion?: (model: ModelRef) => Promise<Model | undefined>;
   };
+  /** On the server of a federation that asks for held-out examples. */
+  readonly judge?: Judge;
+  /** On the server: the federation's robust rule, on kernels or in a thread of the host's. */
+  readonly combine?: CombineRule;
   readonly settleMs: number;
   readonly saveTerm?: (term: number) => Promise<void>;
   readonly observer?: NodeObserver;
@@ -99,6 +127,12 @@ export interface NodeObserver {
   readonly onProgress?: (progress: TrainProgress) => void;
   readonly onRecord?: (record: RoundRecord) => void;
   readonly onModel?: (model: Model) => void;
+  /** What became of this device's update on its way, which may be in a sum or not. */
+  readonly onProtected?: (round: number, made: Pick<ProtectedUpdate, 'report' | 'rounding'>) => void;
+  /** What the parts of an attempt's sum tell, whether or not the round is committed. */
+  readonly onAggregate?: (report: AggregateReport) => void;
+  /** The best version so far, which the model may go back to. */
+  readonly onBest?: (model: Model) => void;
   /** Every message handed to the transport or taken from it, and those to itself (both ways), for logs and tests. */
   readonly onMessage?: (direction: 'in' | 'out', peer: NodeId, message: Message) => void;
 }
@@ -132,6 +166,8 @@ const COORDINATOR_TIMERS: readonly TimerName[] = [
   'apply',
   'evaluation',
   'retry',
+  'draw',
+  'total',
 ];
 const ORDERS = new Set<Message['type']>([
   'welcome',
@@ -145,6 +181,7 @@ const ORDERS = new Set<Message['type']>([
   'confirmed',
   'draw',
   'total',
+  'standby',
 ]);
 
 export function createNode(options: NodeOptions): SessionNode {
@@ -161,14 +198,20 @@ export function createNode(options: NodeOptions): SessionNode {
       remedy: 'Open the page over HTTPS, or choose a federation without secure aggregation.',
     },
   );
-  const rule: RuleFor<Masking> = fedAvg;
+  const strategy = options.strategy ?? strategyOf(federation, layout);
   const { groupSize } = federation.cohort;
   const maxParticipants = mostParticipants(federation.cohort);
   const isGrouped = maxParticipants > groupSize;
-  const encoding = encodingOf(federation, layout.length);
+  const encoding = encodingOf(federation, layout);
   const vectorLength = vectorLengthOf(encoding, layout.length);
   const ring = isSecure ? ringFor(encoding, groupSize) : undefined;
   const policy = federation.privacy.participant;
+  const { robust } = federation.strategy;
+  const isRobust = needsOf(robust) === 'individual';
+  const combine = options.combine ?? combineRuleOf(robust, encoding);
+  const overGroups = combinesGroups(federation);
+  /** By participants: versions that the server evaluates are its own business. */
+  const evaluates = federation.evaluation === 'sample' || federation.evaluation === 'local';
   /** Where only sums are seen, or noised, the same integers do not go into two of them. */
   const trainsAnew = isSecure || policy?.trust === 'central';
   const noise = createNoise(options.random);
@@ -185,12 +228,15 @@ export function createNode(options: NodeOptions): SessionNode {
     examples: options.participant.examples,
     weight: weightOf(federation, options.participant.examples),
     vectorLength,
+    encoding,
     ring,
     groupSize,
     minParticipants: federation.cohort.minParticipants,
     maxParticipants,
     noise: policy,
-    evaluates: federation.evaluation !== 'none',
+    evaluates,
+    pace: paceOf(federation, options.participant.examples),
+    device: options.participant.device,
     groups: isGrouped ? { ...groupSizesOf({ groupSize, secure: isSecure }), maxParticipants } : undefined,
     electionMs: options.participant.electionMs,
   };
@@ -203,42 +249,65 @@ export function createNode(options: NodeOptions): SessionNode {
     maxParticipants,
     maximumRounds: federation.rounds.maximum,
     targetAccuracy: federation.rounds.targetAccuracy,
-    checkpointEvery: federation.rounds.checkpointEvery,
+    // What may be gone back to has to be there after a restart.
+    checkpointEvery: federation.strategy.rollback === undefined ? federation.rounds.checkpointEvery : 1,
     ...federation.deadlines,
     mesh: federation.paths.some((path) => path !== 'server'),
     serverMayOwn: federation.paths.includes('server'),
-    evaluates: federation.evaluation !== 'none',
+    evaluates,
     rations: options.coordinator?.rations ?? false,
     secure: isSecure,
     sharesNoise: policy?.trust === 'distributed',
     addsNoise: policy?.trust === 'central',
     setupMs: Math.min(SETUP_MS, federation.deadlines.trainMs),
     settleMs: options.settleMs,
+    maxStaleness: maxStalenessOf(federation),
+    selection: selectionOf(federation),
+    aggregates: self === SERVER && isRobust && !overGroups,
+    judges: federation.evaluation === 'server' && options.judge !== undefined,
+    screens: robust?.screening === 'held-out',
+    ...(isRobust && overGroups ? { fewestGroups: Math.max(2, fewest(robust!)) } : {}),
+    rollback: self === SERVER ? federation.strategy.rollback : undefined,
   };
-  const ownerContext = {
+  const ownerContext: OwnerContext = {
     self,
     run,
     vectorLength,
     encoding,
     federationRevision: federation.revision,
-    ring,
     addsNoise: policy?.trust === 'central',
+    ...(ring === undefined
+      ? { ring, rule: isRobust && !overGroups ? { needs: 'individual', combine } : addition }
+      : { ring, rule: addition }),
   };
 
   let participant = options.participant && initialParticipant(options.participant.model);
   const combinerContext: CombinerContext | undefined =
-    self === SERVER && isGrouped ? { ...ownerContext, combine: addGroups } : undefined;
+    self === SERVER && isGrouped ? ownerContext : undefined;
 
   let owners = initialOwners;
   let combiner = initialCombiner;
-  let coordinator = options.coordinator && serverCoordinator(options.coordinator);
+  let coordinator = options.coordinator && serverCoordinator(options.coordinator, federation);
   let closed = false;
 
   const queue: SessionEvent[] = [];
   let draining = false;
   const timers = new Map<TimerName, () => void>();
   let training: AbortController | undefined;
+  let aggregating: { readonly tag: string; readonly controller: AbortController } | undefined;
+  /** Kept in memory beside the newest models, where the federation goes back to it. */
+  let best: Model | undefined;
+  const aggregator = createAggregator({
+    robust,
+    encoding,
+    layout,
+    strategy,
+    noise: centralNoise,
+    combine,
+    judge: options.judge,
+  });
   const office = createPostOffice(transport, clock);
+  const encodings = new WeakMap<Message, Uint8Array<ArrayBuffer>>();
   const secureHost =
     options.secure === undefined
       ? undefined
@@ -261,11 +330,21 @@ export function createNode(options: NodeOptions): SessionNode {
           ...options.secure,
           findModel: (hash) => librarian.find(hash),
         });
+  const memory =
+    options.participant &&
+    createRoundMemory({
+      store,
+      run,
+      dataset: options.participant.dataset,
+      self: self as ParticipantId,
+      onFault: (text, thrown) => notice('warning', text, toErrorRecord(thrown)),
+    });
   /** One for each group of a round: it keeps what it found good of one attempt. */
   const doorkeepers = new Map<number, Doorkeeper>();
   const librarian = createLibrarian({
     run,
     layout,
+    slots: strategy.slots.length,
     store,
     clock,
     send: (to, message) => send({ type: 'send', to, message }),
@@ -356,8 +435,17 @@ export function createNode(options: NodeOptions): SessionNode {
         return void protect(effect);
       case 'add-missing-noise':
         return void addNoise(effect);
-      case 'noise-sum':
-        return noiseSum(effect);
+      case 'aggregate':
+        return void aggregate(effect);
+      case 'cancel-aggregate':
+        if (aggregating?.tag === attemptTag(effect.attempt)) aggregating.controller.abort();
+        return;
+      case 'judge':
+        return void judge(effect);
+      case 'keep-best':
+        return void keepBest(effect);
+      case 'roll-back':
+        return void rollBack(effect);
       case 'secure':
         return void secure(effect);
       case 'unmask':
@@ -368,6 +456,8 @@ export function createNode(options: NodeOptions): SessionNode {
         return void sumUp(effect);
       case 'apply-total':
         return applyTotal(effect);
+      case 'count-in':
+      case 'counted':
       case 'collected':
       case 'combine':
         return enqueue(effect);
@@ -418,13 +508,20 @@ export function createNode(options: NodeOptions): SessionNode {
     }
     observer.onMessage?.('out', to, message);
     record('out', to, message);
-    void office.post(to, encodeMessage(message), tag).then((outcome) => {
+    void office.post(to, encoded(message), tag).then((outcome) => {
       if (receipt === undefined || outcome === 'cancelled') return;
       enqueue({ type: outcome, attempt, receipt });
     });
   }
 
-  async function train({ attempt, base }: Extract<Effect, { type: 'train' }>): Promise<void> {
+  /** What goes to a whole cohort is in memory once. */
+  function encoded(message: Message): Uint8Array<ArrayBuffer> {
+    const bytes = encodings.get(message) ?? encodeMessage(message);
+    encodings.set(message, bytes);
+    return bytes;
+  }
+
+  async function train({ attempt, base, entropy }: Extract<Effect, { type: 'train' }>): Promise<void> {
     const { trainer } = options.participant!;
     training?.abort();
     const controller = new AbortController();
@@ -432,16 +529,21 @@ export function createNode(options: NodeOptions): SessionNode {
     try {
       // Where only sums are seen a second training from the same base must not give the same integers again: sums over two
       // sets of survivors would differ by one of them.
-      const seed = `${run}/${base.hash}/${self}${trainsAnew ? `/${attemptTag(attempt)}` : ''}`;
+      const anew = trainsAnew ? `/${entropy ?? attemptTag(attempt)}` : '';
+      // What comes back under a number of its own has the hash it had: alike, it would lead to the same bad versions.
+      const again = federation.strategy.rollback === undefined ? '' : `/${base.version}`;
+      const seed = `${run}/${base.hash}/${self}${again}${anew}`;
+      await store.permitRelease(entryOf(attempt, base.hash, planned(base)));
+      if (controller.signal.aborted) return;
+      const kept = trainedCoordinates(encoding, base.hash);
       const job = {
         base,
         seed,
         signal: controller.signal,
+        ...(kept === undefined ? {} : { kept }),
         onProgress: (progress: TrainProgress) => observer.onProgress?.(progress),
       };
-      await store.permitRelease(entryOf(attempt, base.hash, planned(base)));
-      if (controller.signal.aborted) return;
-      const result = await trainer.train(job);
+      const result = await workLocally({ strategy, federation, trainer, job, memory: memory! });
       if (controller.signal.aborted) return;
       const { hash: baseHash, clipNorm } = base;
       const norm = clipNorm === undefined ? {} : { clipNorm };
@@ -456,7 +558,7 @@ export function createNode(options: NodeOptions): SessionNode {
   function planned({ clipNorm }: Model): ReleaseEvent {
     const { examples } = options.participant!;
     const cohortSize = participant?.attempt?.plan.cohort.length ?? groupSize;
-    return plannedRelease(federation, { examples, cohortSize, dimension: layout.length, clipNorm });
+    return plannedRelease(federation, { examples, cohortSize, dimension: layout, clipNorm });
   }
 
   function entryOf({ round }: AttemptId, base: string, event: ReleaseEvent): LedgerEntry {
@@ -465,14 +567,15 @@ export function createNode(options: NodeOptions): SessionNode {
   }
 
   async function protect(effect: Extract<Effect, { type: 'protect' }>): Promise<void> {
-    const { attempt, baseHash, clipNorm: given, update, invited } = effect;
+    const { attempt, baseHash, clipNorm: given, update, staleness = 0, invited } = effect;
     try {
       const layers = layout.parameters.map(({ length }) => length);
       const norm = given === undefined ? {} : { clipNorm: given };
-      const facts = { baseHash, ...norm, invited, random: options.random, noise, layers };
+      const facts = { baseHash, ...norm, staleness, invited, random: options.random, noise, layers };
       const made = protectUpdate(update, federation, encoding, facts);
       const { update: noised, report, clipNorm, release } = made;
       await store.appendLedger(entryOf(attempt, baseHash, release));
+      observer.onProtected?.(attempt.round, made);
       if (report.clipped)
         notice(
           'info',
@@ -495,12 +598,89 @@ export function createNode(options: NodeOptions): SessionNode {
     }
   }
 
-  function noiseSum(effect: Extract<Effect, { type: 'noise-sum' }>): void {
-    if (centralNoise === undefined)
-      return notice('error', 'A plan made this node publish a sum that only the server may noise.');
-    const values = effect.values.slice();
-    centralNoise.addTo(values, effect.attempt);
-    enqueue({ ...effect, type: 'sum-noised', values });
+  async function aggregate(effect: Extract<Effect, { type: 'aggregate' }>): Promise<void> {
+    const { attempt, tally, over } = effect;
+    aggregating?.controller.abort();
+    const controller = new AbortController();
+    aggregating = { tag: attemptTag(attempt), controller };
+    const { signal } = controller;
+    try {
+      check(
+        self === SERVER,
+        'privacy.policy-unmet',
+        'A plan made this node publish what only the server may make of updates.',
+      );
+      const { sum, outcomes } = await aggregator.aggregate(effect, baseOfRound, signal);
+      if (signal.aborted) return;
+      if (outcomes.length > 0) observer.onAggregate?.({ attempt, outcomes });
+      enqueue({ type: 'aggregated', attempt, tally, over, ...sum });
+    } catch (thrown) {
+      if (signal.aborted) return;
+      const error = toErrorRecord(thrown);
+      notice('error', `Nothing came of round ${attempt.round}: ${error.message}`, error);
+      enqueue({ type: 'aggregate-failed', attempt, tally, over, error });
+    }
+  }
+
+  /** Of the round that is coordinated here. */
+  async function baseOfRound(): Promise<Model> {
+    const rounds = coordinator?.status.name === 'round' ? coordinator.status.rounds : [];
+    const base = rounds[0]?.base;
+    const model = base && (await findOrFetch(base, [...coordinator!.holders]));
+    check(model !== undefined, 'model.unavailable', 'The server does not have the model of the round.');
+    return model;
+  }
+
+  async function findOrFetch(ref: ModelRef, holders: readonly NodeId[]): Promise<Model | undefined> {
+    const others = nearestFirst(holders).filter((id) => id !== self);
+    return (
+      (await librarian.find(ref.hash)) ?? (others.length === 0 ? undefined : librarian.fetch(ref, others))
+    );
+  }
+
+  async function judge({ model: ref, holders }: Extract<Effect, { type: 'judge' }>): Promise<void> {
+    try {
+      check(
+        options.judge !== undefined,
+        'aggregate.no-held-out',
+        'This federation leaves out what makes the model worse on held-out examples, and this server has none.',
+        { remedy: 'Ask its operator for a held-out set.' },
+      );
+      const model = await findOrFetch(ref, holders);
+      check(model !== undefined, 'model.unavailable', 'The server does not have this version of the model.');
+      const counts = await options.judge.evaluate(model, lifetime.signal);
+      enqueue({ type: 'judged', model: ref, counts });
+    } catch (thrown) {
+      enqueue({ type: 'judge-failed', model: ref, error: toErrorRecord(thrown) });
+    }
+  }
+
+  async function keepBest({ model: ref, holders }: Extract<Effect, { type: 'keep-best' }>): Promise<void> {
+    const model = await findOrFetch(ref, holders);
+    if (model === undefined)
+      return notice('warning', `Version ${ref.version}, the best so far, could not be fetched.`);
+    best = model;
+    observer.onBest?.(model);
+  }
+
+  async function rollBack({ to, version }: Extract<Effect, { type: 'roll-back' }>): Promise<void> {
+    try {
+      const known = best?.hash === to.hash ? best : await librarian.find(to.hash);
+      const found = known ?? (await options.coordinator?.loadVersion?.(to));
+      check(
+        found?.hash === to.hash,
+        'aggregate.rollback-failed',
+        'The best version of the model is not on this server any more.',
+        { remedy: 'The run goes on from the version that there is.' },
+      );
+      const model = { ...found, version };
+      librarian.remember(model);
+      await store.saveModel(run, model);
+      observer.onModel?.(model);
+      enqueue({ type: 'rolled-back', to, model: { version, hash: model.hash } });
+    } catch (thrown) {
+      enqueue({ type: 'rollback-failed', to, error: toErrorRecord(thrown) });
+    }
   }
 
   async function secure(effect: Extract<Effect, { type: 'secure' }>): Promise<void> {
@@ -570,7 +750,7 @@ export function createNode(options: NodeOptions): SessionNode {
 
   function applySum(attempt: AttemptId, tally: number, base: Model, sumOf: () => WeightedSlice): void {
     try {
-      const model = rule.apply(base, sumOf(), layout, encoding, federation.strategy.serverLearningRate);
+      const model = strategy.apply(base, sumOf(), layout, encoding);
       librarian.remember(model);
       enqueue({ type: 'applied', attempt, tally, model });
     } catch (thrown) {
@@ -632,6 +812,7 @@ export function createNode(options: NodeOptions): SessionNode {
 
   function saveRecord(entry: RoundRecord): void {
     observer.onRecord?.(entry);
+    memory?.settle(entry);
     guard('The record of a round could not be stored.', store.saveRecord(run, entry));
   }
 
@@ -748,6 +929,7 @@ export function createNode(options: NodeOptions): SessionNode {
       unsubscribe();
       cancelTimers([...timers.keys()]);
       training?.abort();
+      aggregating?.controller.abort();
       lifetime.abort();
       office.close();
       librarian.close();
@@ -759,13 +941,14 @@ export function createNode(options: NodeOptions): SessionNode {
   return node;
 }
 
-function serverCoordinator({
-  term,
-  model,
-  electorate,
-}: NonNullable<NodeOptions['coordinator']>): CoordinatorState {
-  if (model === undefined) return initialCoordinator(term, undefined, [], electorate);
-  return initialCoordinator(term, { version: model.version, hash: model.hash }, [SERVER], electorate);
+function serverCoordinator(
+  { term, model, electorate, records = [] }: NonNullable<NodeOptions['coordinator']>,
+  { strategy: { rollback }, revision }: Federation,
+): CoordinatorState {
+  const ref = model && { version: model.version, hash: model.hash };
+  const state = initialCoordinator(term, ref, ref === undefined ? [] : [SERVER], electorate);
+  if (rollback === undefined) return state;
+  return { ...state, standing: standingOf(records, rollback.threshold, revision) };
 }
 
 type EventBody = SessionEvent extends infer E

@@ -39,7 +39,13 @@ export type Effect =
   /** Starts a timer, or starts the one of this name again. */
   | { readonly type: 'timer'; readonly name: TimerName; readonly delayMs: number }
   | { readonly type: 'cancel-timer'; readonly name: TimerName }
-  | { readonly type: 'train'; readonly attempt: AttemptId; readonly base: Model }
+  | {
+      readonly type: 'train';
+      readonly attempt: AttemptId;
+      readonly base: Model;
+      /** Of training that no attempt asked for: what tells it from any other from the same base. */
+      readonly entropy?: string;
+    }
   | { readonly type: 'cancel-training' }
   /** Clip, quantize, noise; the release is in the ledger before the event comes back. */
   | {
@@ -49,6 +55,8 @@ export type Effect =
       /** Of the base, where it has one. */
       readonly clipNorm?: number;
       readonly update: LocalUpdate;
+      /** Versions that the update is behind the base. */
+      readonly staleness?: number;
       /** How many were invited to sum together. */
       readonly invited: number;
     }
@@ -86,8 +94,16 @@ export type Effect =
       readonly weight: number;
       readonly values: Uint8Array<ArrayBuffer>;
     }
-  /** The server adds the noise that hides participants to the only sum of an attempt; comes back as `sum-noised`. */
-  | ({ readonly type: 'noise-sum' } & SumToNoise)
+  /**
+   * What is to be published is more than the sum of its parts: noised, or what a robust rule makes of them; comes back as
+   * `aggregated` or `aggregate-failed`.
+   */
+  | ({ readonly type: 'aggregate' } & PartsOfSum)
+  /** What is made of the parts of this attempt is not wanted any more. */
+  | { readonly type: 'cancel-aggregate'; readonly attempt: AttemptId }
+  /** An update has come for good; comes back as an event to the owner here, which says when it is in the sum. */
+  | CountIn
+  | Counted
   /** The server has put together a group's sum, or found that it cannot be one; comes back as an event. */
   | CollectedSum
   /** The sums of these groups are to be combined; comes back as an event. */
@@ -102,6 +118,12 @@ export type Effect =
       readonly group: number;
       readonly job: UnmaskJob;
     }
+  /** The server evaluates this version on held-out examples; comes back as `judged` or `judge-failed`. */
+  | { readonly type: 'judge'; readonly model: ModelRef; readonly holders: readonly NodeId[] }
+  /** The best version so far: it is kept for as long as none is better. */
+  | { readonly type: 'keep-best'; readonly model: ModelRef; readonly holders: readonly NodeId[] }
+  /** The weights of an earlier version, under a number of their own; comes back as `rolled-back` or `rollback-failed`. */
+  | { readonly type: 'roll-back'; readonly to: ModelRef; readonly version: number }
   | {
       readonly type: 'evaluate';
       readonly model: Model;
@@ -126,10 +148,32 @@ export type Effect =
       readonly error?: ErrorRecord;
     };
 
-export interface SumToNoise extends WeightedSlice {
+/** Whole updates of the survivors, at the owner that sees them, or the sums of groups, at the combiner. */
+export interface PartsOfSum {
   readonly attempt: AttemptId;
+  /** Of updates the tally that their sum is for; groups have tallies of their own. */
   readonly tally: number;
-  readonly slice: number;
+  readonly over: 'updates' | 'groups';
+  readonly parts: readonly Part[];
+}
+
+export interface Part extends WeightedSlice {
+  /** Whose it is: of an update one participant, of a group's sum its survivors. */
+  readonly members: readonly ParticipantId[];
+}
+
+/** What this participant uploaded is to be added up now and let go of. SPEC C-56 */
+export interface CountIn {
+  readonly type: 'count-in';
+  readonly attempt: AttemptId;
+  readonly participant: ParticipantId;
+}
+
+/** It was: no sum of this attempt can be without it any more. */
+export interface Counted {
+  readonly type: 'counted';
+  readonly attempt: AttemptId;
+  readonly participant: ParticipantId;
 }
 
 export interface CollectedSum {
@@ -266,7 +310,17 @@ export type SessionEvent = (
       readonly tally: number;
       readonly hash: string;
     }
-  | ({ readonly type: 'sum-noised' } & SumToNoise)
+  | ({ readonly type: 'aggregated' } & Omit<PartsOfSum, 'parts'> & WeightedSlice)
+  /** Nothing may be published: too few parts for the rule, none left by screening, or the work itself failed. */
+  | {
+      readonly type: 'aggregate-failed';
+      readonly attempt: AttemptId;
+      readonly tally: number;
+      readonly over: 'updates' | 'groups';
+      readonly error: ErrorRecord;
+    }
+  | CountIn
+  | Counted
   | CollectedSum
   | CombineOrder
   | { readonly type: 'applied'; readonly attempt: AttemptId; readonly tally: number; readonly model: Model }
@@ -283,6 +337,10 @@ export type SessionEvent = (
       readonly hash: string;
       readonly counts: EvaluationCounts;
     }
+  | { readonly type: 'judged'; readonly model: ModelRef; readonly counts: EvaluationCounts }
+  | { readonly type: 'judge-failed'; readonly model: ModelRef; readonly error: ErrorRecord }
+  | { readonly type: 'rolled-back'; readonly to: ModelRef; readonly model: ModelRef }
+  | { readonly type: 'rollback-failed'; readonly to: ModelRef; readonly error: ErrorRecord }
   | { readonly type: 'model-fetched'; readonly model: Model }
   | { readonly type: 'model-unavailable'; readonly model: ModelRef }
   /** How many more rounds this participant may take part in, by what is left of its privacy budgets. */

@@ -26,9 +26,9 @@ export function checkSum({ values, weight }: WeightedSlice, count: number, encod
     { expected: `${count} to ${count * maxWeight}`, received: String(weight) },
   );
   const limit =
-    encoding.kind === 'grid'
-      ? encoding.groupSumLimit
-      : encoding.clipNorm * weight * 2 ** encoding.fractionalBits + count / 2;
+    encoding.kind === undefined
+      ? encoding.clipNorm * weight * 2 ** encoding.fractionalBits + count / 2
+      : encoding.groupSumLimit;
   check(
     values.every((value) => Math.abs(value) <= limit),
     'update.overflow',

@@ -1,3 +1,4 @@
+export type { AggregateReport, PartOutcome } from './aggregator.ts';
 export type { CoordinatorState, FinishReason } from './coordinator/state.ts';
 export {
   createNode,
@@ -6,12 +7,15 @@ export {
   type NodeState,
   type SessionNode,
 } from './drive.ts';
+export type { Judge } from './judge.ts';
 export type { AttemptPhase, ParticipantState, ParticipantStatus } from './participant/state.ts';
 export { type ProtectedUpdate, plannedRelease, protectUpdate, type RoundFacts } from './pipeline.ts';
 export type {
   Clock,
   EvaluateJob,
   EvaluationCounts,
+  MemoryKey,
+  MemoryKind,
   Store,
   Trainer,
   TrainJob,

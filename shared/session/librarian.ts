@@ -23,6 +23,8 @@ export interface Librarian {
 export interface LibrarianContext {
   readonly run: string;
   readonly layout: Layout;
+  /** Vectors that a model has beside its weights. */
+  readonly slots?: number;
   readonly store: Store;
   readonly clock: Clock;
   readonly send: (to: NodeId, message: Message) => void;
@@ -38,7 +40,7 @@ const SLOWEST_BYTES_PER_MS = 100;
 const REMEMBERED = 3;
 
 export function createLibrarian(context: LibrarianContext): Librarian {
-  const { run, layout, store, clock, send } = context;
+  const { run, layout, slots = 0, store, clock, send } = context;
   const remembered = new Map<string, Model>();
   const waiting = new Map<string, Set<(model: Model | undefined) => void>>();
   const fetching = new Map<string, Promise<Model | undefined>>();
@@ -65,7 +67,7 @@ export function createLibrarian(context: LibrarianContext): Librarian {
         waiting.get(hash)?.delete(settle);
         resolve(model);
       };
-      const cancel = clock.after(HOLDER_MS + (layout.length * 4) / SLOWEST_BYTES_PER_MS, () =>
+      const cancel = clock.after(HOLDER_MS + (layout.length * 4 * (1 + slots)) / SLOWEST_BYTES_PER_MS, () =>
         settle(undefined),
       );
       waiting.set(hash, (waiting.get(hash) ?? new Set()).add(settle));
@@ -118,7 +120,8 @@ export function createLibrarian(context: LibrarianContext): Librarian {
       const asked = holders.length > 0 ? holders : [SERVER as NodeId];
       const under = fetching.get(model.hash) ?? ask(model, asked).finally(() => fetching.delete(model.hash));
       fetching.set(model.hash, under);
-      return under;
+      // Whoever delivers it may know it by the number of an earlier version with the same weights. SPEC Q-24.
+      return under.then((found) => found && { ...found, version: model.version });
     },
     close() {
       closed = true;

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { addition } from '../aggregate/index.ts';
 import { type NodeId, SERVER } from '../identity/index.ts';
 import {
   ALICE,
@@ -32,6 +33,7 @@ function server(attempt = attemptOf()): Machine<OwnersState> {
     encoding: { fractionalBits: 0, clipNorm: 10, maxWeight: 100 },
     federationRevision: 1,
     ring: undefined,
+    rule: addition,
     addsNoise: false,
   });
   [FIRST, SECOND].forEach((cohort, index) => {

@@ -35,8 +35,9 @@ export function stepOwners(
 function groupsOf(owners: OwnersState, event: SessionEvent, self: NodeId): Iterable<number> {
   if (self !== SERVER) return [0];
   if (event.type === 'unmasked' || event.type === 'unmask-failed') return [event.group];
-  // Sums that the server noises are of one group. SPEC F-11
-  if (event.type === 'sum-noised') return [0];
+  // Whole updates are seen, and sums noised, where one group is all there is. SPEC F-11, F-19
+  if (event.type === 'aggregated') return [0];
+  if (event.type === 'count-in') return [groupOf(owners, event.attempt, event.participant)];
   if (event.type !== 'message') return [];
   const { message } = event;
   switch (message.type) {

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { addition, type RuleFor } from '../aggregate/index.ts';
+import { combineRuleOf } from '../aggregate/robust/index.ts';
 import type { FixedPoint, Grid } from '../compress/index.ts';
-import { type ParticipantId, SERVER } from '../identity/index.ts';
+import { type NodeId, type ParticipantId, SERVER } from '../identity/index.ts';
 import {
   ALICE,
   attemptOf,
@@ -19,7 +21,7 @@ import {
 } from '../testing/session-fixtures.ts';
 import type { MessageOf, Plan } from '../wire/index.ts';
 import type { Effect } from './effects.ts';
-import { initialOwner, type OwnerState, stepOwner, toInt32 } from './owner.ts';
+import { initialOwner, type OwnerState, type OwnerView, stepOwner, toInt32 } from './owner.ts';
 
 type Owner = Machine<OwnerState>;
 
@@ -36,6 +38,7 @@ function owner(): Owner {
     encoding: fixedPoint,
     federationRevision: 1,
     ring: undefined,
+    rule: addition,
     addsNoise: false,
   });
 }
@@ -218,6 +221,43 @@ describe('refusals', () => {
   });
 });
 
+test('Q-01: where updates are masked a rule that looks at each of them does not compile', () => {
+  const median: RuleFor<'none'> = { needs: 'individual', combine: combineRuleOf(undefined, fixedPoint) };
+  const plain: OwnerView = { ring: undefined, rule: median };
+  // @ts-expect-error: masks hide what the rule would have to see.
+  const masked: OwnerView = { ring: { bits: 32 }, rule: median };
+  expect([plain.rule.needs, masked.rule.needs]).toEqual(['individual', 'individual']);
+});
+
+test('Q-01: the rule is asked about whole updates, and what it makes of them is the sum', () => {
+  const machine = machineOf(stepOwner, initialOwner, {
+    self: SERVER,
+    run: RUN,
+    vectorLength: 6,
+    encoding: fixedPoint,
+    federationRevision: 1,
+    ring: undefined,
+    rule: { needs: 'individual', combine: combineRuleOf(undefined, fixedPoint) },
+    addsNoise: false,
+  });
+  const owners = [SERVER as NodeId];
+  machine.hear(SERVER, inviteOf({ plan: planOf({ owners }) }));
+  const values = [1, 2, 3, 4, 5, 6];
+  for (const id of TRIO) machine.hear(id, slice(values, { slice: 0, count: 1, weight: 1 }));
+  const effects = fix(machine, [ALICE, BOB], { owners });
+  expect(sent(effects, 'sum')).toEqual([]);
+  expect(effectsOf(effects, 'aggregate')[0]).toMatchObject({
+    over: 'updates',
+    parts: [{ members: [ALICE] }, { members: [BOB] }],
+  });
+  const made = { type: 'aggregated', attempt: attemptOf(), over: 'updates', weight: 2 } as const;
+  expect(machine.take({ ...made, tally: 0, values: Int32Array.from(values) })).toEqual([]);
+  const published = sent(machine.take({ ...made, tally: 1, values: Int32Array.from(values) }), 'sum');
+  expect(published.map(({ to }) => to)).toEqual(TRIO);
+  const later = machine.hear(SERVER, inviteOf({ attempt: attemptOf(1), plan: planOf({ owners }) }));
+  expect(effectsOf(later, 'cancel-aggregate').map(({ attempt }) => attempt)).toEqual([attemptOf()]);
+});
+
 test('R-21: no masked slice is kept for an attempt that was not announced', () => {
   const machine = machineOf(stepOwner, initialOwner, {
     self: BOB,
@@ -226,6 +266,7 @@ test('R-21: no masked slice is kept for an attempt that was not announced', () =
     encoding: fixedPoint,
     federationRevision: 1,
     ring: { bits: 32 },
+    rule: addition,
     addsNoise: false,
   });
   for (const [later, of] of [0, 1, 2].entries()) {
@@ -260,6 +301,7 @@ describe('a server that noises sums', () => {
       encoding: grid,
       federationRevision: 1,
       ring: undefined,
+      rule: addition,
       addsNoise: true,
     });
     machine.hear(SERVER, inviteOf({ plan: planOf({ owners: [SERVER] }) }));
@@ -268,10 +310,10 @@ describe('a server that noises sums', () => {
   };
   const noised = (values: readonly number[]) =>
     ({
-      type: 'sum-noised',
+      type: 'aggregated',
       attempt: attemptOf(),
       tally: 1,
-      slice: 0,
+      over: 'updates',
       weight: 3,
       values: Int32Array.from(values),
     }) as const;
@@ -279,8 +321,8 @@ describe('a server that noises sums', () => {
   test('N-10: nobody hears of the sum before it is noised', () => {
     const { machine, effects } = fixed();
     expect(sent(effects, 'sum')).toEqual([]);
-    const exact = [3, 6, 9, 12, 15, 18];
-    expect(effectsOf(effects, 'noise-sum')).toEqual([{ ...noised(exact), type: 'noise-sum' }]);
+    const [asked] = effectsOf(effects, 'aggregate');
+    expect(asked!.parts).toEqual([{ members: TRIO, weight: 3, values: Int32Array.of(3, 6, 9, 12, 15, 18) }]);
     const published = sent(machine.take(noised([7, 7, 7, 7, 7, 7])), 'sum');
     expect(published.map(({ to }) => to)).toEqual(TRIO);
     expect(published[0]!.message).toMatchObject({ weight: 3, values: bytesOf([7, 7, 7, 7, 7, 7]) });
@@ -289,7 +331,7 @@ describe('a server that noises sums', () => {
   test('N-10: a second sum of the attempt, over others, is never formed', () => {
     const { machine } = fixed();
     const again = fix(machine, [ALICE, BOB], { owners: [SERVER], revision: 2, tally: 2 });
-    expect(effectsOf(again, 'noise-sum')).toEqual([]);
+    expect(effectsOf(again, 'aggregate')).toEqual([]);
     expect(machine.take(noised([1, 1, 1, 1, 1, 1]))).toEqual([]);
   });
 

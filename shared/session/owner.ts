@@ -1,5 +1,5 @@
-import { sumSlices } from '../aggregate/index.ts';
-import { checkSlice, type Encoding } from '../compress/index.ts';
+import type { RuleFor, WeightedSlice } from '../aggregate/index.ts';
+import { checkSlice, type Encoding, fitsValues, packValues, unpackValues } from '../compress/index.ts';
 import { check, toErrorRecord } from '../errors/index.ts';
 import { type NodeId, type ParticipantId, SERVER } from '../identity/index.ts';
 import { CHECK_WORDS, type Ring, type SecureParameters, sameBytes, sliceLengths } from '../secagg/index.ts';
@@ -20,19 +20,27 @@ import {
   type SecureAssignment,
   unmaskEffects,
 } from './owner-secure.ts';
+import { countIn, isMarked, type RunningSum, totalOf } from './running-sum.ts';
 
 /**
  * The owner: holds the slices it was given, and once the survivors are fixed, adds theirs up and sends the sum to
- * the cohort. In a mesh every participant is one; in server mode the server is the only one. SPEC R-20 to R-29.
+ * the cohort. In a mesh every participant is one; in server mode the server is the only one, and adds up what its coordinator
+ * counts in as it comes. SPEC R-20 to R-31.
  */
-export interface OwnerContext {
+export type OwnerContext = OwnerFacts & OwnerView;
+
+/** What an owner sees of updates, and so what it may do with them. */
+export type OwnerView =
+  | { readonly ring: undefined; readonly rule: RuleFor<'none'> }
+  /** Secure aggregation. */
+  | { readonly ring: Ring; readonly rule: RuleFor<'secagg'> };
+
+interface OwnerFacts {
   readonly self: NodeId;
   readonly run: string;
   readonly vectorLength: number;
   readonly encoding: Encoding;
   readonly federationRevision: number;
-  /** Set where the federation asks for secure aggregation. */
-  readonly ring: Ring | undefined;
   /** Sums are noised before anyone hears of them, and so there is one of each attempt. SPEC N-10. */
   readonly addsNoise: boolean;
 }
@@ -57,6 +65,8 @@ export interface OwnerState {
 interface HeldAttempt {
   readonly attempt: AttemptId;
   readonly slices: ReadonlyMap<number, ReadonlyMap<NodeId, HeldSlice>>;
+  /** Of the one slice there is, where this is the only owner: what is not held any more. */
+  readonly running?: RunningSum;
 }
 
 /** Attempts not yet announced whose slices are kept: bounds what a stranger can make an owner hold. */
@@ -67,14 +77,15 @@ export const initialOwner: OwnerState = { current: undefined, held: new Map(), s
 export function stepOwner(state: OwnerState, event: SessionEvent, context: OwnerContext): Step<OwnerState> {
   if (event.type === 'unmasked') return onUnmasked(state, event, context);
   if (event.type === 'unmask-failed') return onUnmaskFailed(state, event, context);
-  if (event.type === 'sum-noised') return onSumNoised(state, event, context);
+  if (event.type === 'aggregated') return onAggregated(state, event, context);
+  if (event.type === 'count-in') return onCountIn(state, event, context);
   if (event.type !== 'message') return { state, effects: [] };
   switch (event.message.type) {
     case 'invite':
     case 'plan':
       return onPlan(state, event.from, event.message, context);
     case 'abandon':
-      return onAbandon(state, event.message.attempt);
+      return onAbandon(state, event.message.attempt, context);
     case 'roster':
     case 'inbox':
       return onSetup(state, event.message, context);
@@ -104,7 +115,8 @@ function onPlan(
     return sendSums({ ...state, current: { ...current!, parameters } }, context);
   }
   const effects: Effect[] = [];
-  if (order > 0 && current !== undefined) effects.push({ type: 'cancel-sends', tag: sumTag(current) });
+  if (order > 0 && current !== undefined)
+    effects.push({ type: 'cancel-sends', tag: sumTag(current) }, ...cancelAggregate(current, context));
   const held = new Map([...state.held].filter(([, entry]) => compareAttempts(entry.attempt, attempt) >= 0));
   const early = order > 0 ? held.get(attemptTag(attempt)) : undefined;
   const assigned = {
@@ -146,13 +158,13 @@ function fits(
   { byteLength }: Uint8Array,
   slice: number,
   { plan, parameters }: Assignment,
-  { vectorLength, ring }: OwnerContext,
+  { vectorLength, ring, encoding }: OwnerContext,
 ): boolean {
   if (parameters !== undefined) return byteLength === sliceLengths(parameters).wireBytes(slice);
   // Before the invitation is here; the sum is not formed without it, and names whoever does not fit.
   if (ring !== undefined) return byteLength <= 4 * (vectorLength + CHECK_WORDS);
   const { start, end } = sliceRange(vectorLength, plan.owners.length, slice);
-  return byteLength === (end - start) * 4;
+  return fitsValues(byteLength, end - start, encoding);
 }
 
 function withoutSenders({ attempt, slices }: HeldAttempt, senders: readonly NodeId[]): HeldAttempt {
@@ -162,13 +174,25 @@ function withoutSenders({ attempt, slices }: HeldAttempt, senders: readonly Node
   return { attempt, slices: new Map(kept) };
 }
 
-function onAbandon(state: OwnerState, attempt: AttemptId): Step<OwnerState> {
+function onAbandon(state: OwnerState, attempt: AttemptId, context: OwnerContext): Step<OwnerState> {
   if (state.current === undefined || compareAttempts(attempt, state.current.attempt) !== 0)
     return { state, effects: [] };
   return {
     state: { ...state, current: undefined, held: without(state.held, attemptTag(attempt)), sent: new Set() },
-    effects: [{ type: 'cancel-sends', tag: sumTag(state.current) }],
+    effects: [
+      { type: 'cancel-sends', tag: sumTag(state.current) },
+      ...cancelAggregate(state.current, context),
+    ],
   };
+}
+
+function cancelAggregate({ attempt }: Assignment, context: OwnerContext): Effect[] {
+  return isSumEnough(context) ? [] : [{ type: 'cancel-aggregate', attempt }];
+}
+
+/** Otherwise what is published is made elsewhere, and takes its time. SPEC N-10, Q-01. */
+function isSumEnough({ rule, addsNoise }: OwnerContext): boolean {
+  return rule.needs === 'sum' && !addsNoise;
 }
 
 function onSlice(
@@ -209,8 +233,10 @@ function onSlice(
     return refuse(thrown);
   }
   const before = known?.slices.get(slice)?.get(from);
-  if (before !== undefined) {
-    if (sameSlice(before, received)) return { state, effects: [] };
+  const isCounted = known?.running?.marks.has(from) === true;
+  if (before !== undefined || isCounted) {
+    const isSame = isCounted ? isMarked(known.running!, from, received) : sameSlice(before!, received);
+    if (isSame) return { state, effects: [] };
     return refuse({
       code: 'round.conflicting-slice',
       message: 'Two different slices came from the same participant for the same round.',
@@ -218,7 +244,7 @@ function onSlice(
   }
   const slices = new Map(known?.slices);
   slices.set(slice, new Map(slices.get(slice)).set(from, received));
-  const held = new Map(state.held).set(attemptTag(attempt), { attempt, slices });
+  const held = new Map(state.held).set(attemptTag(attempt), { ...known, attempt, slices });
   return sendSums({ ...state, held }, context);
 }
 
@@ -236,7 +262,7 @@ function checkReceived(
   const { vectorLength, encoding, ring } = context;
   if (ring === undefined) {
     const { start, end } = sliceRange(vectorLength, count, slice);
-    return checkSlice(toInt32(bytes, end - start), weight, encoding);
+    return checkSlice(unpackValues(bytes, end - start, encoding), weight, encoding);
   }
   // Bounds cannot be checked on what is masked; the sum cannot overflow a ring that has room for every honest one.
   check(
@@ -248,6 +274,30 @@ function checkReceived(
       received: `${bytes.byteLength} bytes`,
     },
   );
+}
+
+/** The coordinator here will name this participant among the survivors, whatever becomes of it. SPEC R-30, C-56. */
+function onCountIn(
+  state: OwnerState,
+  { attempt, participant }: EventOf<'count-in'>,
+  { self, vectorLength, encoding, ring, rule }: OwnerContext,
+): Step<OwnerState> {
+  const { current } = state;
+  if (current === undefined || compareAttempts(attempt, current.attempt) !== 0) return { state, effects: [] };
+  const { owners } = current.plan;
+  const seesSumOnly = ring === undefined && rule.needs === 'sum';
+  if (!seesSumOnly || owners.length !== 1 || owners[0] !== self) return { state, effects: [] };
+  const held = state.held.get(attemptTag(attempt));
+  const parts = held?.slices.get(0);
+  const part = parts?.get(participant);
+  // It said that it had sent what is not here: it stays as it is.
+  if (held === undefined || parts === undefined || part === undefined) return { state, effects: [] };
+  const running = countIn(held.running, participant, part, unpackValues(part.bytes, vectorLength, encoding));
+  const slices = new Map(held.slices).set(0, without(parts, participant));
+  return {
+    state: { ...state, held: new Map(state.held).set(attemptTag(attempt), { attempt, slices, running }) },
+    effects: [{ type: 'counted', attempt, participant }],
+  };
 }
 
 /** Sends every sum that can be formed now and has not been: the survivors are fixed and all of theirs is here. */
@@ -265,7 +315,11 @@ function sendSums(state: OwnerState, context: OwnerContext): Step<OwnerState> {
     if (owner !== self || sent.has(key)) return;
     if (context.addsNoise && sent.size > 0) return;
     const parts = held?.slices.get(slice);
-    const wanted = survivors.map((id) => parts?.get(id));
+    const running = held?.running;
+    const uncounted = survivors.filter((id) => running?.marks.has(id) !== true);
+    // Nothing can be taken out of a sum: of survivors that lack one of those in it there is none. SPEC R-31
+    if (survivors.length - uncounted.length !== (running?.marks.size ?? 0)) return;
+    const wanted = uncounted.map((id) => parts?.get(id));
     if (!wanted.every((part) => part !== undefined)) return;
     if (context.ring !== undefined) {
       const unmask = unmaskEffects(
@@ -283,30 +337,45 @@ function sendSums(state: OwnerState, context: OwnerContext): Step<OwnerState> {
       return;
     }
     sent.add(key);
-    const { values, weight } = sumSlices(
-      wanted.map(({ bytes, weight }) => ({ values: toInt32(bytes, bytes.byteLength / 4), weight })),
-    );
+    const { start, end } = sliceRange(context.vectorLength, plan.owners.length, slice);
+    const unpack = ({ bytes, weight }: HeldSlice): WeightedSlice => {
+      return { values: unpackValues(bytes, end - start, context.encoding), weight };
+    };
     const { tally } = plan;
-    if (context.addsNoise) {
-      effects.push({ type: 'noise-sum', attempt, tally, slice, weight, values });
+    if (!isSumEnough(context)) {
+      // A part of a vector says nothing of the whole; whoever plans so is not this federation's coordinator.
+      if (plan.owners.length > 1) return;
+      const parts =
+        context.rule.needs === 'individual'
+          ? wanted.map((part, i) => ({ ...unpack(part), members: [survivors[i]!] }))
+          : [{ ...totalOf(running, inTurn(wanted, unpack)), members: survivors }];
+      effects.push({ type: 'aggregate', attempt, tally, over: 'updates', parts });
       return;
     }
-    const sum = { slice, weight, values: new Uint8Array(values.buffer), proof: null };
+    const { values, weight } = totalOf(running, inTurn(wanted, unpack));
+    const sum = { slice, weight, values: packValues(values, context.encoding), proof: null };
     effects.push(...publish(current, { type: 'sum', run, attempt, tally, ...sum }));
   });
   return { state: { ...state, sent }, effects };
 }
 
-function onSumNoised(
+/** One at a time, so that no more than one is unpacked. */
+function* inTurn<T, U>(items: readonly T[], make: (item: T) => U): Iterable<U> {
+  for (const item of items) yield make(item);
+}
+
+/** Of the one slice that there is: whoever sees whole updates owns all of them. */
+function onAggregated(
   state: OwnerState,
-  { attempt, tally, slice, weight, values: sum }: EventOf<'sum-noised'>,
-  { run }: OwnerContext,
+  { attempt, tally, over, weight, values: sum }: EventOf<'aggregated'>,
+  { run, encoding }: OwnerContext,
 ): Step<OwnerState> {
   const { current } = state;
+  if (over !== 'updates') return { state, effects: [] };
   if (current === undefined || compareAttempts(attempt, current.attempt) !== 0) return { state, effects: [] };
   if (current.plan.tally !== tally) return { state, effects: [] };
-  const values = new Uint8Array(sum.buffer);
-  const message = { type: 'sum', run, attempt, tally, slice, weight, values, proof: null } as const;
+  const values = packValues(sum, encoding);
+  const message = { type: 'sum', run, attempt, tally, slice: 0, weight, values, proof: null } as const;
   return { state, effects: publish(current, message) };
 }
 

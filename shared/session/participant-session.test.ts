@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { type NodeId, SERVER } from '../identity/index.ts';
-import { CHECK_WORDS, elementBytes, ringFor, unpackRing } from '../secagg/index.ts';
+import { CHECK_WORDS, ringFor, unpackRing } from '../secagg/index.ts';
 import { createWorld, type World, type WorldOptions } from '../testing/session-world.ts';
 import type { Message, MessageOf } from '../wire/index.ts';
 
@@ -140,7 +140,7 @@ describe('a server that noises sums, securely', () => {
     const ring = ringFor(world.encoding, 16);
     expect(sums.length).toBeGreaterThan(0);
     for (const { values } of sums) {
-      const all = unpackRing(values, values.byteLength / elementBytes(ring), ring);
+      const all = unpackRing(values, (8 * values.byteLength) / ring.bits, ring);
       expect([...all.subarray(-CHECK_WORDS)]).toEqual(Array.from({ length: CHECK_WORDS }, () => 0));
       expect(new Set(all).size).toBeGreaterThan(10);
     }

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { type AggregationRule, fedAvg, type RuleFor } from '../aggregate/index.ts';
 import { encodingOf, fixedPointOf } from '../compress/index.ts';
 import { type Federation, type ParticipantPrivacy, parseFederation } from '../federation/index.ts';
 import { createNoise } from '../privacy/index.ts';
@@ -42,7 +41,7 @@ test('U-01: clip, then quantize; the report and the release say what was done', 
 
 test('U-01: without secure aggregation the slices are the integers themselves', () => {
   const { update } = protectUpdate(local([3, 4, 0]), federation, fixedPoint, facts);
-  const { masking, weight, slices } = maskNone(update, 2);
+  const { masking, weight, slices } = maskNone(update, 2, fixedPoint);
   expect({ masking, weight }).toEqual({ masking: 'none', weight: 5 });
   expect(slices.map((bytes) => [...new Int32Array(bytes.slice().buffer)])).toEqual([
     [update.values[0]],
@@ -50,22 +49,13 @@ test('U-01: without secure aggregation the slices are the integers themselves', 
   ]);
 });
 
-test('U-01: what is sent is masked, and what is summed in secret needs no single update: else it does not compile', () => {
+test('U-01: what is sent is masked: else it does not compile', () => {
   const { update } = protectUpdate(local([3, 4]), federation, fixedPoint, facts);
   // @ts-expect-error: not masked yet.
   const sent: MaskedUpdate = update;
   // @ts-expect-error: what an owner may see is not what secure aggregation sends.
-  const secret: MaskedUpdate<'secagg'> = maskNone(update, 1);
-  const median: AggregationRule<'individual'> = { ...fedAvg, needs: 'individual' };
-  // @ts-expect-error: a rule that looks at single updates.
-  const rule: RuleFor<'secagg'> = median;
-  const plain: RuleFor<'none'> = median;
-  expect([sent.weight, secret.masking, rule.needs, plain.needs]).toEqual([
-    5,
-    'none',
-    'individual',
-    'individual',
-  ]);
+  const secret: MaskedUpdate<'secagg'> = maskNone(update, 1, fixedPoint);
+  expect([sent.weight, secret.masking]).toEqual([5, 'none']);
 });
 
 test('R-10: the weight is the number of examples, capped', () => {

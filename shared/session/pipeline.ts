@@ -1,13 +1,20 @@
 import {
+  applySketch,
   type ClipReport,
   certainShares,
   clipUpdate,
   currentNorm,
   type Encoding,
   encodingOf,
+  type FixedPoint,
   type Grid,
+  type Lattice,
+  type LatticeReport,
+  packValues,
   quantize,
   roundToGrid,
+  roundToLattice,
+  type Sketch,
   weightOf,
   withIndicator,
 } from '../compress/index.ts';
@@ -18,6 +25,8 @@ import type { Noise, PrivacyEvent } from '../privacy/index.ts';
 import type { CryptoRandom } from '../random/index.ts';
 import { samplingPlan } from '../training/sampling.ts';
 import {
+  type ClippedUpdate,
+  type Layout,
   type LocalUpdate,
   type MaskedUpdate,
   type NoisedUpdate,
@@ -26,6 +35,7 @@ import {
   sliceRange,
   staged,
 } from '../update/index.ts';
+import { stalenessFactor } from './pace.ts';
 
 /** What is about to be masked and sent, what was done to it, and how the ledger will remember it. */
 export interface ProtectedUpdate {
@@ -33,6 +43,8 @@ export interface ProtectedUpdate {
   readonly report: ClipReport;
   /** What the update was clipped to. */
   readonly clipNorm: number;
+  /** What compression did to it, where there is any. SPEC Z-11. */
+  readonly rounding?: LatticeReport;
   readonly release: ReleaseEvent;
 }
 
@@ -46,6 +58,8 @@ export interface RoundFacts {
   readonly noise: Pick<Noise, 'addSkellam'>;
   /** Of the base model, where it has one. */
   readonly clipNorm?: number;
+  /** Versions that the update is behind the base of its round; left out, none. */
+  readonly staleness?: number;
   /** Lengths of the parameters in their order; needed where each is clipped by itself. */
   readonly layers?: readonly number[];
 }
@@ -68,7 +82,7 @@ export function protectUpdate(
   check(local.examples > 0, 'data.empty', 'There are no examples to train on.', {
     remedy: 'Choose a dataset that is not empty.',
   });
-  const weight = weightOf(federation, local.examples);
+  const weight = weightOf(federation, local.examples, stalenessFactor(federation, round.staleness));
   const layers = layersToClip(federation, round);
   const clipNorm = clipNormOf(encoding, round);
   const { update: clipped, report } = clipUpdate(local, clipNorm, weight, layers);
@@ -76,12 +90,60 @@ export function protectUpdate(
   const release = releaseOf(federation, encoding, clipNorm, weight, record);
   const facts = { report, clipNorm, release };
   if (encoding.kind === undefined)
-    return { update: staged<NoisedUpdate>({ ...quantize(clipped, encoding) }), ...facts };
-  const { adaptive } = encoding;
-  const whole = adaptive === undefined ? clipped : withIndicator(clipped, !report.clipped, adaptive);
+    return {
+      update: staged<NoisedUpdate>({ ...quantize(withExtras(clipped, local, encoding), encoding) }),
+      ...facts,
+    };
+  if (encoding.kind === 'lattice') {
+    const base = {
+      hash: round.baseHash,
+      ...(round.clipNorm === undefined ? {} : { clipNorm: round.clipNorm }),
+    };
+    const rounded = roundToLattice(withExtras(clipped, local, encoding), encoding, base, round.random);
+    return { update: staged<NoisedUpdate>({ ...rounded.update }), ...facts, rounding: rounded.report };
+  }
+  const { adaptive, sketch } = encoding;
+  const sent = sketch === undefined ? clipped : sketched(clipped, sketch, round.baseHash);
+  const whole = adaptive === undefined ? sent : withIndicator(sent, !report.clipped, adaptive);
   const rounded = roundToGrid(whole, encoding, round.baseHash, round.random);
   return { update: addNoise(rounded, federation, encoding, round), ...facts };
 }
+
+/** Of the coordinates that are sent: others did not change (SPEC Z-03), so that its norm is what it was. */
+function sketched(clipped: ClippedUpdate, sketch: Sketch, baseHash: string): ClippedUpdate {
+  const delta = new Float32Array(applySketch(sketch, clipped.delta, baseHash));
+  return staged<ClippedUpdate>({ ...clipped, delta });
+}
+
+/**
+ * What the strategy sends along follows the update, in units of the clipping norm, which bounds every coordinate. SPEC Y-02.
+ * @throws `update.wrong-length`; `update.non-finite`.
+ */
+function withExtras(
+  clipped: ClippedUpdate,
+  { extras = NO_EXTRAS }: Pick<LocalUpdate, 'extras'>,
+  encoding: FixedPoint | Lattice,
+): ClippedUpdate {
+  const wanted = encoding.extras ?? 0;
+  check(extras.length === wanted, 'update.wrong-length', 'The update does not go with the strategy.', {
+    expected: `${wanted} numbers beside it`,
+    received: String(extras.length),
+  });
+  if (wanted === 0) return clipped;
+  const { length } = clipped.delta;
+  const delta = new Float32Array(length + wanted);
+  delta.set(clipped.delta);
+  for (let i = 0; i < wanted; i++) {
+    const value = extras[i]!;
+    check(value >= -1 && value <= 1, 'update.non-finite', 'What goes along with an update is out of range.', {
+      expected: 'numbers from −1 to 1',
+    });
+    delta[length + i] = value * encoding.clipNorm;
+  }
+  return staged<ClippedUpdate>({ ...clipped, delta });
+}
+
+const NO_EXTRAS = new Float32Array();
 
 function clipNormOf(encoding: Encoding, base: Pick<RoundFacts, 'clipNorm'>): number {
   const adaptive = encoding.kind === 'grid' ? encoding.adaptive : undefined;
@@ -131,7 +193,7 @@ export function addMissingNoise(
   { invited, noise }: Pick<RoundFacts, 'invited' | 'noise'>,
 ): NoisedUpdate {
   const { participant } = federation.privacy;
-  if (participant?.trust !== 'distributed' || encoding.kind === undefined) return update;
+  if (participant?.trust !== 'distributed' || encoding.kind !== 'grid') return update;
   const shares = certainShares(participant, invited);
   if (update.shares !== undefined && update.shares <= shares) return update;
   const values = update.values.slice();
@@ -151,7 +213,7 @@ function wrapInto(values: Int32Array, bits: number): void {
  * What the ledger would say of a round's update, before there is one: what a budget is checked against. Says the same as the
  * release afterwards, if training does as the federation says. SPEC N-02.
  * @param facts.examples local ones. @param facts.cohortSize how many were invited to sum together.
- * @param facts.dimension parameters of the model. @param facts.clipNorm of the base model, where it has one.
+ * @param facts.dimension the layout of the model, or how many parameters it has. @param facts.clipNorm of the base model, where it has one.
  * @throws `privacy.policy-unmet` where so few cannot hide one of them; `update.overflow`.
  */
 export function plannedRelease(
@@ -164,7 +226,7 @@ export function plannedRelease(
   }: {
     readonly examples: number;
     readonly cohortSize: number;
-    readonly dimension: number;
+    readonly dimension: Layout | number;
     readonly clipNorm?: number | undefined;
   },
 ): ReleaseEvent {
@@ -253,10 +315,14 @@ function eventOf(
 }
 
 /** Secure aggregation `none`: an owner sees the slice it adds up. @param count slices to cut, of near-equal length. */
-export function maskNone({ layoutHash, values, weight }: NoisedUpdate, count: number): MaskedUpdate<'none'> {
+export function maskNone(
+  { layoutHash, values, weight }: NoisedUpdate,
+  count: number,
+  encoding: Encoding,
+): MaskedUpdate<'none'> {
   const slices = Array.from({ length: count }, (_, index) => {
     const { start, end } = sliceRange(values.length, count, index);
-    return new Uint8Array(values.buffer, values.byteOffset + start * 4, (end - start) * 4);
+    return packValues(values.subarray(start, end), encoding);
   });
   return staged<MaskedUpdate<'none'>>({ layoutHash, weight, masking: 'none', slices });
 }

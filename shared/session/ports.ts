@@ -12,6 +12,16 @@ export type {
 } from '../training/port.ts';
 export type { Clock } from '../transport/clock.ts';
 
+/** `variate`: SCAFFOLD's own control variate. `residual`: what compression did not send. */
+export type MemoryKind = 'variate' | 'residual';
+
+/** A memory is of one run, and of the data that it was computed from. */
+export interface MemoryKey {
+  readonly run: string;
+  readonly dataset: string;
+  readonly kind: MemoryKind;
+}
+
 /** What a node must find again after a reload or a restart. */
 export interface Store {
   /** The newest model of this run, if any. */
@@ -42,4 +52,8 @@ export interface Store {
    * a transcript is about as large as its model. @throws `storage.full`, `storage.unavailable`.
    */
   saveTranscript(run: string, round: number, file: Uint8Array<ArrayBuffer>): Promise<void>;
+  /** What this device keeps for itself from round to round, as it was saved last. It never leaves the device. SPEC Y-03. */
+  loadMemory(key: MemoryKey): Promise<Float32Array<ArrayBuffer> | undefined>;
+  /** Replaces it. Deleted with its dataset. @throws `storage.full`, `storage.unavailable`. */
+  saveMemory(key: MemoryKey, vector: Float32Array<ArrayBuffer>): Promise<void>;
 }

@@ -1,5 +1,10 @@
 import { expect, test } from 'vitest';
-import { fuzzPrivateSession, fuzzSecureSession, fuzzSession } from '../testing/session-fuzz.ts';
+import {
+  fuzzAsyncSession,
+  fuzzPrivateSession,
+  fuzzSecureSession,
+  fuzzSession,
+} from '../testing/session-fuzz.ts';
 
 const flush = () => new Promise<void>((resolve) => setImmediate(resolve));
 
@@ -38,6 +43,19 @@ test.each([
   ['private-42', 'the same, over a restart of the server'],
 ])('N-04 N-09: %s: would show if %s', { timeout: 30_000 }, async (seed) => {
   const outcome = await fuzzPrivateSession(seed, flush);
+  expect(outcome.failure).toBeUndefined();
+  expect(outcome.rounds).toBeGreaterThan(0);
+});
+
+test.each([
+  [
+    'async-12',
+    'a restarted server at its last version waited for those who were ready, and nobody trained any more',
+  ],
+  ['async-1000', 'an update that was in a sum was kept'],
+  ['async-1001', 'a masked update was sent again, or a coordinator not told again of who is ready'],
+])('E-09 E-11: %s: would show if %s', { timeout: 30_000 }, async (seed) => {
+  const outcome = await fuzzAsyncSession(seed, flush);
   expect(outcome.failure).toBeUndefined();
   expect(outcome.rounds).toBeGreaterThan(0);
 });

@@ -26,9 +26,17 @@ export const PERFECT: NetworkFaults = {
   detectMs: 1,
 };
 
+/** How fast one node's own line is, in bytes per millisecond; messages queue up for it. */
+export interface LineRates {
+  readonly upBytesPerMs: number;
+  readonly downBytesPerMs: number;
+}
+
+const UNLIMITED: LineRates = { upBytesPerMs: Infinity, downBytesPerMs: Infinity };
+
 /** Transports between nodes of one process, with delay, loss, reorder and partition at will. */
 export interface MemoryNetwork {
-  connect(id: NodeId, incarnation: number): Transport;
+  connect(id: NodeId, incarnation: number, rates?: LineRates): Transport;
   /** Ends a node without a goodbye, as a closed tab or a killed server does. */
   kill(id: NodeId): void;
   /** Cuts or mends the way between two nodes. */
@@ -44,6 +52,10 @@ interface Port {
   readonly peers: Map<NodeId, { incarnation: number; bytesSent: number; bytesReceived: number }>;
   /** Sends whose outcome is not known yet: how to end each, and whom it is for. */
   readonly pending: Map<(outcome: SendOutcome) => void, NodeId>;
+  readonly rates: LineRates;
+  /** When this node's line has nothing more to send, and to receive. */
+  upFreeAtMs: number;
+  downFreeAtMs: number;
   alive: boolean;
 }
 
@@ -53,10 +65,13 @@ export function createMemoryNetwork(
   initial: NetworkFaults = PERFECT,
   /** Which two nodes may ever have a way between them; all, if left out. */
   mayMeet: (a: NodeId, b: NodeId) => boolean = () => true,
+  /** Left out, a receiver gets bytes of its own; `shared` spares the copy where nobody writes into what was sent. */
+  buffers: 'copied' | 'shared' = 'copied',
 ): MemoryNetwork {
   const ports = new Map<NodeId, Port>();
   const cut = new Set<string>();
-  const lastArrival = new Map<string, number>();
+  /** From whom, to whom. */
+  const lastArrival = new Map<NodeId, Map<NodeId, number>>();
   let faults = initial;
 
   const pair = (a: NodeId, b: NodeId) => (a < b ? `${a}|${b}` : `${b}|${a}`);
@@ -94,6 +109,23 @@ export function createMemoryNetwork(
     }
   }
 
+  /** When the last byte is through both lines, the sender's first; delay comes on top. */
+  function transferred(from: Port, to: Port, bytes: number): number {
+    from.upFreeAtMs = Math.max(from.upFreeAtMs, clock.nowMs()) + bytes / from.rates.upBytesPerMs;
+    to.downFreeAtMs = Math.max(to.downFreeAtMs, from.upFreeAtMs) + bytes / to.rates.downBytesPerMs;
+    return to.downFreeAtMs;
+  }
+
+  /** Once everyone has noticed that it is gone and nothing is on its way any more: nothing of it is left then. */
+  function forget(port: Port, afterMs: number): void {
+    clock.after(afterMs, () => {
+      if (ports.get(port.id) !== port) return;
+      ports.delete(port.id);
+      lastArrival.delete(port.id);
+      for (const arrivals of lastArrival.values()) arrivals.delete(port.id);
+    });
+  }
+
   function send(
     from: Port,
     to: NodeId,
@@ -122,12 +154,12 @@ export function createMemoryNetwork(
       status.bytesSent += bytes.byteLength;
       const lost = random.uniform() < faults.lossRate;
       const acknowledgementLost = random.uniform() < faults.acknowledgementLossRate;
-      const copy = bytes.slice();
-      let arrival = clock.nowMs() + delay();
+      const carried = buffers === 'copied' ? bytes.slice() : bytes;
+      let arrival = transferred(from, target, bytes.byteLength) + delay();
       if (!faults.reorder) {
-        const key = `${from.id}>${to}`;
-        arrival = Math.max(arrival, lastArrival.get(key) ?? 0);
-        lastArrival.set(key, arrival);
+        const arrivals = lastArrival.get(from.id) ?? new Map<NodeId, number>();
+        arrival = Math.max(arrival, arrivals.get(to) ?? 0);
+        lastArrival.set(from.id, arrivals.set(to, arrival));
       }
       clock.after(arrival - clock.nowMs(), () => {
         if (over) return;
@@ -136,22 +168,25 @@ export function createMemoryNetwork(
           ports.get(to) === target &&
           target.peers.get(from.id)?.incarnation === from.incarnation;
         if (lost || !reached) return settle({ kind: 'timed-out' }, timeoutMs);
-        target.peers.get(from.id)!.bytesReceived += copy.byteLength;
+        target.peers.get(from.id)!.bytesReceived += carried.byteLength;
         if (acknowledgementLost) settle({ kind: 'timed-out' }, timeoutMs);
         else settle({ kind: 'delivered', path: 'direct' }, delay());
-        emit(target, { type: 'message', from: from.id, bytes: copy });
+        emit(target, { type: 'message', from: from.id, bytes: carried });
       });
     });
   }
 
   return {
-    connect(id, incarnation) {
+    connect(id, incarnation, rates = UNLIMITED) {
       const port: Port = {
         id,
         incarnation,
         listeners: new Set(),
         peers: new Map(),
         pending: new Map(),
+        rates,
+        upFreeAtMs: 0,
+        downFreeAtMs: 0,
         alive: true,
       };
       ports.set(id, port);
@@ -175,6 +210,7 @@ export function createMemoryNetwork(
           port.alive = false;
           for (const end of [...port.pending.keys()]) end({ kind: 'aborted' });
           reviewAll(id, 'left', 1);
+          forget(port, 1 + faults.maxDelayMs);
         },
       };
     },
@@ -182,6 +218,7 @@ export function createMemoryNetwork(
       const port = ports.get(id);
       if (port !== undefined) port.alive = false;
       reviewAll(id, 'lost', faults.detectMs);
+      if (port !== undefined) forget(port, faults.detectMs + faults.maxDelayMs);
     },
     setLink(a, b, up) {
       if (up) cut.delete(pair(a, b));

@@ -26,7 +26,7 @@ storeContract(
       close: async () => undefined,
     };
   },
-  { reopen: true, readLedger: true, limits: true },
+  { reopen: true, readLedger: true, limits: true, memory: true },
 );
 
 test('writes fail with the code they were told to, keep what was there, and work again', async () => {

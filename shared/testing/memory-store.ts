@@ -1,4 +1,5 @@
 import { type ErrorCode, MurmurationError } from '../errors/index.ts';
+import { canonicalJson } from '../federation/index.ts';
 import {
   appendEntry,
   boundOf,
@@ -43,6 +44,7 @@ export function memoryStore({ federation, account = toyAccountant }: MemoryStore
   const records = new Map<string, RoundRecord[]>();
   const ledgers = new Map<string, ChainedEntry[]>();
   const transcripts = new Map<string, Map<number, Uint8Array>>();
+  const memories = new Map<string, Float32Array<ArrayBuffer>>();
   const limits = new Map<string, SpendingLimit>();
   const heads = new Map<string, LedgerHead>();
   const federationBound = federation && boundOf(federation);
@@ -81,7 +83,7 @@ export function memoryStore({ federation, account = toyAccountant }: MemoryStore
       write(() => {
         const newest = models.get(run);
         if (newest !== undefined && newest.version > model.version) return;
-        models.set(run, { ...model, weights: model.weights.slice() });
+        models.set(run, structuredClone(model));
       }),
     loadRecords: async (run, fromRound) =>
       (records.get(run) ?? []).filter(({ round }) => round >= fromRound).sort(byAttempt),
@@ -107,6 +109,11 @@ export function memoryStore({ federation, account = toyAccountant }: MemoryStore
         const known = new Map(transcripts.get(run)).set(round, file.slice());
         const newest = [...known].sort(([a], [b]) => b - a).slice(0, TRANSCRIPTS_KEPT);
         transcripts.set(run, new Map(newest));
+      }),
+    loadMemory: async (key) => memories.get(canonicalJson(key))?.slice(),
+    saveMemory: (key, vector) =>
+      write(() => {
+        memories.set(canonicalJson(key), vector.slice());
       }),
   };
 }

@@ -1,6 +1,6 @@
 import { type ParticipantPrivacy, secureThreshold } from '../federation/index.ts';
 import { type NodeId, type ParticipantId, SERVER } from '../identity/index.ts';
-import { elementBytes, type Ring, sameBytes, toCentred, unpackRing } from '../secagg/index.ts';
+import { type Ring, sameBytes, toCentred, unpackRing } from '../secagg/index.ts';
 import type { NodeState } from '../session/index.ts';
 import type { NoisedUpdate } from '../update/index.ts';
 import type { AttemptId, Message, MessageOf } from '../wire/index.ts';
@@ -77,7 +77,7 @@ export function createNoiseWatch(
       const bytes = sums.get(keyOf(attempt, SERVER));
       if (bytes === undefined) return undefined;
       if (ring === undefined) return new Int32Array(bytes.slice().buffer);
-      const length = bytes.byteLength / elementBytes(ring);
+      const length = Math.floor((8 * bytes.byteLength) / ring.bits);
       return toCentred(unpackRing(bytes, length, ring), ring).slice(0, vectorLength);
     },
   };

@@ -95,6 +95,7 @@ type Body = SessionEvent extends infer E
 export interface Machine<S> {
   readonly state: S;
   nowMs: number;
+  entropy: string;
   take(event: Body): readonly Effect[];
   hear(from: NodeId, message: Message): readonly Effect[];
 }
@@ -110,10 +111,11 @@ export function machineOf<S, C>(
       return state;
     },
     nowMs: 0,
+    entropy: 'entropy',
     take(event) {
       const next = step(
         state,
-        { ...event, atMs: machine.nowMs, entropy: 'entropy' } as SessionEvent,
+        { ...event, atMs: machine.nowMs, entropy: machine.entropy } as SessionEvent,
         context,
       );
       state = next.state;

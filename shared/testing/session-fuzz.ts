@@ -37,6 +37,7 @@ export async function fuzzSession(seed: string, flush: () => Promise<void>): Pro
     rounds,
     flush,
     minParticipants: 2,
+    ...seededSelection(random),
     ...(groupSize === undefined ? {} : { groupSize }),
     ...(random.below(5) === 0 ? { paths: ['server'] as const satisfies ['server'] } : {}),
     faults: seededFaults(random),
@@ -66,6 +67,7 @@ export async function fuzzSecureSession(seed: string, flush: () => Promise<void>
     rounds: 2 + random.below(large ? 1 : 2),
     flush,
     secure: true,
+    ...seededSelection(random),
     ...(groupSize === undefined ? {} : { groupSize }),
     ...(real ? { secureWith: { identity: createNobleIdentity, suite: nobleSuite } } : {}),
     paths: large ? ['server'] : securePaths(random, groupSize),
@@ -118,6 +120,55 @@ export async function fuzzPrivateSession(seed: string, flush: () => Promise<void
   });
 }
 
+/**
+ * Asynchronous rounds of devices of very different speed, under both kinds of trouble: plain, with secure aggregation, in several
+ * groups, and with noise on whole updates.
+ */
+export async function fuzzAsyncSession(seed: string, flush: () => Promise<void>): Promise<FuzzOutcome> {
+  const random = seededRandom(seed);
+  const trust = [undefined, undefined, undefined, 'distributed', 'local'][random.below(5)] as
+    | 'distributed'
+    | 'local'
+    | undefined;
+  const secure = trust === 'distributed' || random.below(2) === 0;
+  const fewest = secure ? 3 : 2;
+  const groupSize = seededGroupSize(random, Math.max(trust === 'distributed' ? 4 : 2, fewest));
+  const participants = (fewest + random.below(5)) * (groupSize === undefined ? 1 : 2);
+  const leaving = createLeaving(random.fork('leaving'), groupSize === undefined ? MOMENTS : GROUPED_MOMENTS);
+  const isWeighed = trust === undefined && random.below(3) > 0;
+  const options: WorldOptions = {
+    seed,
+    participants,
+    rounds: 3 + random.below(5),
+    flush,
+    secure,
+    strategy: {
+      type: 'fedbuff',
+      maxStaleness: random.below(7),
+      stalenessExponent: isWeighed ? 0.5 : 0,
+      weighting: trust === undefined && random.below(2) === 0 ? 'examples' : 'uniform',
+      clipNorm: 2,
+    },
+    trainMs: heavyTailed,
+    ...(trust === undefined ? {} : { participantPrivacy: { trust } }),
+    ...(groupSize === undefined ? {} : { groupSize }),
+    ...(random.below(4) === 0 ? { paths: ['server'] as const satisfies ['server'] } : {}),
+    faults: random.below(3) === 0 ? PERFECT : seededFaults(random),
+    onSaid: leaving.onSaid,
+  };
+  const isTroubled = random.below(3) > 0;
+  return fuzzWorld(options, (world, faults, startMs) => {
+    leaving.begin(world, faults, startMs);
+    if (isTroubled) planTrouble(world, random.fork('trouble'), faults, startMs);
+  });
+}
+
+/** Each device has a speed of its own; one in ten is 50 times as slow as the quickest. */
+function heavyTailed(id: ParticipantId, random: SeededRandom): number {
+  const slowness = 1 / (0.02 + 0.98 * seededRandom(`speed of ${id}`).uniform());
+  return slowness * (100 + random.below(400));
+}
+
 const ADAPTIVE = { targetQuantile: 0.5, learningRate: 0.2, indicatorWeight: 0.5 };
 
 const TRUSTS = ['distributed', 'distributed', 'local', 'central'] as const;
@@ -142,6 +193,14 @@ function securePaths(
 function seededGroupSize(random: SeededRandom, fewest: number): number | undefined {
   const draw = random.fork('several groups');
   return draw.below(10) === 0 ? fewest + draw.below(3) : undefined;
+}
+
+/** In one world of five cohorts are selected, and go on with the quickest; drawn apart, as groups are. */
+function seededSelection(random: SeededRandom): Pick<WorldOptions, 'strategy'> {
+  const draw = random.fork('selection');
+  if (draw.below(5) > 0) return {};
+  const by = (['uniform', 'resources', 'data-size', 'fairness'] as const)[draw.below(4)]!;
+  return { strategy: { type: 'fedavg', selection: { by, overSelection: 1 + draw.below(3) / 4 } } };
 }
 
 function seededFaults(random: SeededRandom): NetworkFaults {
@@ -239,7 +298,8 @@ async function fuzzWorld(
     heal(world);
     const ended = await world.run(() => isOver(world), RECOVERY_MS);
     if (!ended) return report(`hang: ${describe(world)}`);
-    return report(findFault(world, options.secure === true));
+    const isAsync = options.strategy?.type === 'fedbuff';
+    return report(findFault(world, options.secure === true) ?? (isAsync ? findRepetition(world) : undefined));
   } catch (thrown) {
     return report(`exception: ${thrown instanceof Error ? thrown.stack : String(thrown)}`);
   } finally {
@@ -346,6 +406,22 @@ function findFault(world: World, secure: boolean): string | undefined {
   if (unnamed !== undefined) return `unnamed abandonment: ${unnamed.text}`;
   const internal = world.notices.find(({ code }) => code === 'internal');
   if (internal !== undefined) return `internal error on ${internal.node}: ${internal.text}`;
+  return undefined;
+}
+
+/** SPEC E-09: an update counts once. Of two coordinators that cannot see each other each may count it. */
+function findRepetition(world: World): string | undefined {
+  const rounds = new Set(world.records.map(({ round }) => round));
+  if (rounds.size < world.records.length) return undefined;
+  const counted = new Map<string, number>();
+  for (const record of world.records) {
+    for (const id of record.survivors) {
+      const key = `${id} ${world.trainingOf(record, id)}`;
+      const before = counted.get(key);
+      if (before !== undefined) return `an update of ${id} is in rounds ${before} and ${record.round}`;
+      counted.set(key, record.round);
+    }
+  }
   return undefined;
 }
 

@@ -1,17 +1,31 @@
-import { applyFedAvg, type WeightedSlice } from '../aggregate/index.ts';
+import { type Contribution, strategyOf, type WeightedSlice } from '../aggregate/index.ts';
 import { type Encoding, encodingOf, vectorLengthOf } from '../compress/index.ts';
 import { check } from '../errors/index.ts';
-import { type Federation, type ParticipantPrivacy, parseFederation } from '../federation/index.ts';
+import {
+  type Federation,
+  type FederationInput,
+  type ParticipantPrivacy,
+  parseFederation,
+} from '../federation/index.ts';
 import { type Identity, type NodeId, type ParticipantId, SERVER } from '../identity/index.ts';
 import type { LedgerEntry } from '../ledger/index.ts';
 import { createNoise } from '../privacy/index.ts';
 import { type CryptoRandom, type SeededRandom, seededRandom } from '../random/index.ts';
 import { type CryptoSuite, ringFor } from '../secagg/index.ts';
-import { createNode, protectUpdate, type SessionNode, type Store, type Trainer } from '../session/index.ts';
+import {
+  createNode,
+  type Judge,
+  protectUpdate,
+  type SessionNode,
+  type Store,
+  type Trainer,
+} from '../session/index.ts';
+import { learningRateAt } from '../training/schedule.ts';
 import type { SendOutcome, Transport } from '../transport/port.ts';
 import { layoutOf, type Model, makeModel, type NoisedUpdate } from '../update/index.ts';
 import {
   type AttemptId,
+  type DeviceReport,
   decodeMessage,
   encodeMessage,
   type Message,
@@ -52,6 +66,20 @@ export interface WorldOptions {
   readonly onSaid?: (from: NodeId, to: NodeId, message: Message) => void;
   /** Noise on whole updates hides participants. */
   readonly participantPrivacy?: Partial<ParticipantPrivacy> & Pick<ParticipantPrivacy, 'trust'>;
+  /** Left out, FedAvg. */
+  readonly strategy?: FederationInput['strategy'];
+  /** What this participant's training changes; undefined, or left out: something random. */
+  readonly delta?: (id: ParticipantId, base: Model) => Float32Array<ArrayBuffer> | undefined;
+  /** Left out, by all participants on a sample. */
+  readonly evaluation?: Federation['evaluation'];
+  /** What the server finds of a model on its held-out examples, while there are any. */
+  readonly judge?: Judge;
+  /** How long one training of this participant takes; left out, up to two seconds. */
+  readonly trainMs?: (id: ParticipantId, random: SeededRandom) => number;
+  /** Hears of each training as it begins. */
+  readonly onTrain?: (id: ParticipantId, seed: string) => void;
+  /** What a participant agreed to report of its device. */
+  readonly device?: (id: ParticipantId) => DeviceReport | undefined;
   /** "Training" changes nothing: what is in a sum is noise. */
   readonly idle?: boolean;
   /** Keeps transcripts of committed rounds; left out, none, which is faster. */
@@ -99,6 +127,8 @@ export interface World {
   expectedHash(record: RoundRecord): string;
   /** The sum that the survivors of a record should have applied: where participants are hidden, with all its noise. */
   expectedSum(record: RoundRecord): WeightedSlice;
+  /** Which of its trainings, by number, a survivor of this record sent. */
+  trainingOf(record: RoundRecord, id: ParticipantId): number | undefined;
   /** How whole updates become integers in this world. */
   readonly encoding: Encoding;
   /** What a participant wrote down before it sent anything. */
@@ -122,7 +152,7 @@ export function createWorld(options: WorldOptions): World {
     (a, b) => !isStar || a === SERVER || b === SERVER,
   );
   const federation = worldFederation(options);
-  const encoding = encodingOf(federation, LAYOUT.length);
+  const encoding = encodingOf(federation, LAYOUT);
   const vectorLength = vectorLengthOf(encoding, LAYOUT.length);
   const initial = makeModel(0, LAYOUT, seededFloats(seededRandom('initial'), LAYOUT.length));
   const cryptography = options.secureWith ?? {
@@ -142,11 +172,14 @@ export function createWorld(options: WorldOptions): World {
   const notices: Notice[] = [];
   const records: RoundRecord[] = [];
   const models = new Map<string, Model>([[initial.hash, initial]]);
+  const strategy = strategyOf(federation, LAYOUT);
+  const contributions = new Map<string, Contribution>();
   let starts = 0;
   const watch = createSecrecyWatch();
-  /** Serial number of the training that each participant finished last, and of the one it sent in each attempt. */
-  const trained = new Map<NodeId, number>();
-  const sentTraining = new Map<string, number>();
+  /** The training that each participant finished last, and the one it sent in each attempt. */
+  const trained = new Map<NodeId, Training>();
+  const sentTraining = new Map<string, Training>();
+  const isCounted = options.secure === true || options.strategy?.type === 'fedbuff';
   const noiseWatch = createNoiseWatch(
     federation.privacy.participant,
     vectorLength,
@@ -176,14 +209,32 @@ export function createWorld(options: WorldOptions): World {
         : { secure: { identity, suite, transcripts: options.transcripts === true } }),
       settleMs: 1000,
       ...(id === SERVER
-        ? { coordinator: { term: ++store.term, model: store.model, electorate: store.electorate } }
+        ? {
+            coordinator: {
+              term: ++store.term,
+              model: store.model,
+              electorate: store.electorate,
+              records: [...store.records.values()].sort((a, b) => a.round - b.round),
+              loadVersion: async ({ hash }) => store.models.get(hash),
+            },
+            ...(options.judge === undefined ? {} : { judge: options.judge }),
+          }
         : {
             participant: {
-              trainer: worldTrainer(id, clock, random.fork(`trainer/${starts}`), initial, deltaOf, () => {
-                const serial = options.secure ? (trained.get(id) ?? 0) + 1 : 0;
-                trained.set(id, serial);
-                return serial;
-              }),
+              trainer: worldTrainer(
+                id,
+                clock,
+                random.fork(`trainer/${starts}`),
+                initial,
+                deltaOf,
+                (base) => {
+                  const serial = isCounted ? (trained.get(id)?.serial ?? 0) + 1 : 0;
+                  trained.set(id, { serial, base });
+                  return serial;
+                },
+                options,
+              ),
+              ...deviceOf(id),
               examples: examplesOf(id),
               dataset: 'data',
               model: store.model ?? initial,
@@ -196,7 +247,8 @@ export function createWorld(options: WorldOptions): World {
       observer: {
         onNotice: ({ text, error }) => notices.push({ node: id, text, code: error?.code }),
         onRecord: (record) => {
-          if (record.coordinator === id && record.evaluation === null) records.push(record);
+          const isNew = record.evaluation === null || record.rollback !== undefined;
+          if (record.coordinator === id && isNew) records.push(record);
         },
         onModel: (model) => models.set(model.hash, model),
         onMessage: (direction, peer, message) => {
@@ -213,18 +265,25 @@ export function createWorld(options: WorldOptions): World {
     if (state === undefined) return;
     if (message.type === 'slice') {
       const key = attemptKey(message.attempt, from);
-      if (!sentTraining.has(key)) sentTraining.set(key, trained.get(from) ?? 0);
+      const training = trained.get(from);
+      if (!sentTraining.has(key) && training !== undefined) sentTraining.set(key, training);
     }
     noiseWatch.says(from, message, state);
     if (options.secure) {
       const training = 'attempt' in message ? sentTraining.get(attemptKey(message.attempt, from)) : undefined;
-      watch.says(from, to, message, state, training);
+      watch.says(from, to, message, state, training?.serial);
     }
     options.onSaid?.(from, to, message);
   }
 
+  function deviceOf(id: NodeId): { readonly device?: DeviceReport } {
+    const device = options.device?.(id as ParticipantId);
+    return device === undefined ? {} : { device };
+  }
+
   function deltaOf(id: NodeId, base: Model, serial: number): Float32Array<ArrayBuffer> {
-    return options.idle ? new Float32Array(LAYOUT.length) : seededDelta(id, base, serial);
+    if (options.idle) return new Float32Array(LAYOUT.length);
+    return options.delta?.(id as ParticipantId, base) ?? seededDelta(id, base, serial);
   }
 
   /** With big integers and in reverse order, so that nothing is shared with the engine. */
@@ -247,14 +306,44 @@ export function createWorld(options: WorldOptions): World {
     return { values: noiseWatch.published(record) ?? exact, weight };
   }
 
+  /** What a survivor of this record made of its training, with what it remembered of the last round that took its update. */
+  function contributionOf(id: NodeId, record: RoundRecord, { base, serial }: Training): Contribution {
+    const key = attemptKey(record, id);
+    const known = contributions.get(key);
+    if (known !== undefined) return known;
+    const before = records.findLast(
+      ({ round, survivors }) => round < record.round && survivors.some((survivor) => survivor === id),
+    );
+    const trainedBefore = before && {
+      serial: 0,
+      base: models.get(before.baseHash)!,
+      ...sentTraining.get(attemptKey(before, id)),
+    };
+    const contribution = strategy.contribute({
+      base,
+      update: { layoutHash: LAYOUT.hash, delta: deltaOf(id, base, serial), examples: examplesOf(id) },
+      steps: stepsOf(id),
+      baseLoss: lossOf(id, base),
+      learningRate: learningRateAt(federation.training, base.version),
+      memory:
+        strategy.remembers && trainedBefore !== undefined
+          ? contributionOf(id, before!, trainedBefore).memory
+          : undefined,
+    });
+    contributions.set(key, contribution);
+    return contribution;
+  }
+
   /** Noise happens once: what was sent cannot be computed again, only remembered. */
   function expectedUpdate(id: NodeId, base: Model, record: RoundRecord): NoisedUpdate {
     if (encoding.kind === 'grid') return noiseWatch.sent(record, id)!;
-    const serial = sentTraining.get(attemptKey(record, id)) ?? 0;
-    const local = { layoutHash: LAYOUT.hash, delta: deltaOf(id, base, serial), examples: examplesOf(id) };
+    const training = sentTraining.get(attemptKey(record, id)) ?? { serial: 0, base };
+    const { update, extras } = contributionOf(id, record, training);
+    const local = extras.length === 0 ? update : { ...update, extras };
     const fakeRandom = fakeCryptoRandom(random.fork('unused'));
     const facts = {
       baseHash: base.hash,
+      staleness: base.version - training.base.version,
       invited: record.survivors.length,
       random: fakeRandom,
       noise: createNoise(fakeRandom),
@@ -290,11 +379,11 @@ export function createWorld(options: WorldOptions): World {
     encoding,
     ledgerOf: (id) => stores.get(id)?.ledger ?? [],
     expectedSum,
+    trainingOf: (record, id) => sentTraining.get(attemptKey(record, id))?.serial,
     expectedHash(record) {
       const base = models.get(record.baseHash);
       check(base !== undefined, 'model.unavailable', 'Nobody ever held the base of this record.');
-      const { serverLearningRate } = federation.strategy;
-      return applyFedAvg(base, expectedSum(record), LAYOUT, encoding, serverLearningRate).hash;
+      return strategy.apply(base, expectedSum(record), LAYOUT, encoding).hash;
     },
   };
 }
@@ -308,6 +397,14 @@ function attemptKey({ term, round, attempt }: AttemptId, id: NodeId): string {
   return `${term}.${round}.${attempt}/${id}`;
 }
 
+function stepsOf(id: NodeId): number {
+  return 1 + seededRandom(`steps/${id}`).below(20);
+}
+
+function lossOf(id: NodeId, base: Model): number {
+  return 0.1 + 2 * seededRandom(`loss/${id}/${base.hash}`).uniform();
+}
+
 function examplesOf(id: NodeId): number {
   return 1 + seededRandom(id).below(500);
 }
@@ -318,17 +415,25 @@ function worldTrainer(
   random: SeededRandom,
   initial: Model,
   deltaOf: (id: NodeId, base: Model, serial: number) => Float32Array<ArrayBuffer>,
-  finish: () => number,
+  finish: (base: Model) => number,
+  { trainMs, onTrain }: Pick<WorldOptions, 'trainMs' | 'onTrain'>,
 ): Trainer {
   return {
     layout: LAYOUT,
     initialModel: async () => initial,
-    train: ({ base, signal }) =>
+    train: ({ base, seed, signal, measuresBase }) =>
       new Promise((resolve, reject) => {
-        const cancel = clock.after(50 + random.below(2000), () =>
+        onTrain?.(id as ParticipantId, seed);
+        const cancel = clock.after(trainMs?.(id as ParticipantId, random) ?? 50 + random.below(2000), () =>
           resolve({
-            update: { layoutHash: LAYOUT.hash, delta: deltaOf(id, base, finish()), examples: examplesOf(id) },
+            update: {
+              layoutHash: LAYOUT.hash,
+              delta: deltaOf(id, base, finish(base)),
+              examples: examplesOf(id),
+            },
             loss: 1,
+            steps: stepsOf(id),
+            ...(measuresBase ? { baseLoss: lossOf(id, base) } : {}),
           }),
         );
         signal.addEventListener('abort', () => {
@@ -340,12 +445,21 @@ function worldTrainer(
   };
 }
 
+interface Training {
+  /** In a secure and in an asynchronous world each of a participant's trainings has another. */
+  readonly serial: number;
+  readonly base: Model;
+}
+
 interface WorldStore extends Store {
   term: number;
   model: Model | undefined;
   electorate: readonly ParticipantId[];
+  readonly records: Map<number, RoundRecord>;
+  readonly models: Map<string, Model>;
   readonly ledger: LedgerEntry[];
   readonly transcripts: Map<number, Uint8Array<ArrayBuffer>>;
+  readonly memories: Map<string, Float32Array<ArrayBuffer>>;
 }
 
 /** Survives the node that uses it, as a disk does. */
@@ -355,17 +469,21 @@ function createWorldStore(): WorldStore {
     term: 0,
     model: undefined,
     electorate: [],
+    records,
+    models: new Map(),
     ledger: [],
     transcripts: new Map(),
+    memories: new Map(),
     loadModel: async () => store.model,
     async saveModel(_run, model) {
+      store.models.set(model.hash, model);
       if (model.version >= (store.model?.version ?? 0)) store.model = model;
     },
     loadRecords: async (_run, fromRound) =>
       [...records.values()].filter(({ round }) => round >= fromRound).sort((a, b) => a.round - b.round),
     async saveRecord(_run, record) {
       records.set(record.round, record);
-      store.electorate = record.survivors;
+      if (record.survivors.length > 0) store.electorate = record.survivors;
     },
     permitRelease: () => Promise.resolve(),
     async appendLedger(entry) {
@@ -373,6 +491,10 @@ function createWorldStore(): WorldStore {
     },
     async saveTranscript(_run, round, file) {
       store.transcripts.set(round, file);
+    },
+    loadMemory: async ({ kind }) => store.memories.get(kind),
+    async saveMemory({ kind }, vector) {
+      store.memories.set(kind, vector.slice());
     },
   };
   return store;
@@ -435,6 +557,8 @@ function worldFederation({
   groupSize,
   secure,
   participantPrivacy,
+  strategy,
+  evaluation,
 }: WorldOptions): Federation {
   return parseFederation({
     format: 'murmuration/federation',
@@ -458,12 +582,14 @@ function worldFederation({
         ? {}
         : { participant: { noiseMultiplier: 1, ...participantPrivacy } }),
     },
-    ...(participantPrivacy === undefined
-      ? {}
-      : { strategy: { type: 'fedavg', weighting: 'uniform', clipNorm: 2 } }),
+    strategy:
+      strategy ??
+      (participantPrivacy === undefined
+        ? { type: 'fedavg' }
+        : { type: 'fedavg', weighting: 'uniform', clipNorm: 2 }),
     rounds: { maximum: rounds },
     deadlines: { trainMs: 10_000, exchangeMs: 15_000, applyMs: 15_000 },
-    evaluation: 'sample',
+    evaluation: evaluation ?? 'sample',
     ...(paths === undefined ? {} : { paths }),
   });
 }

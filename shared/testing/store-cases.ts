@@ -32,7 +32,7 @@ export interface LimitsHarness {
 export interface StoreCase {
   readonly name: string;
   /** What the harness must offer for the case to apply. */
-  readonly needs?: 'reopen' | 'readLedger' | 'limits';
+  readonly needs?: 'reopen' | 'readLedger' | 'limits' | 'memory';
   run(harness: StoreHarness): Promise<void>;
 }
 
@@ -237,6 +237,48 @@ export const storeCases: readonly StoreCase[] = [
     },
   },
   {
+    name: 'Y-03: a memory comes back bit for bit, as a copy; a later one replaces it',
+    needs: 'memory',
+    async run({ store }) {
+      const key = { run: 'run', dataset: 'd', kind: 'variate' } as const;
+      same(await store.loadMemory(key), undefined);
+      const vector = Float32Array.of(0.1, -0, 3.4e38);
+      await store.saveMemory(key, vector);
+      vector.fill(7);
+      same([...(await store.loadMemory(key))!], [...Float32Array.of(0.1, -0, 3.4e38)]);
+      await store.saveMemory(key, Float32Array.of(1));
+      same([...(await store.loadMemory(key))!], [1]);
+    },
+  },
+  {
+    name: 'Y-03: memories of other runs, other data and another kind are others',
+    needs: 'memory',
+    async run({ store }) {
+      const keys = [
+        { run: 'a', dataset: 'd', kind: 'variate' },
+        { run: 'b', dataset: 'd', kind: 'variate' },
+        { run: 'a', dataset: 'e', kind: 'variate' },
+        { run: 'a', dataset: 'd', kind: 'residual' },
+      ] as const;
+      for (const [i, key] of keys.entries()) await store.saveMemory(key, Float32Array.of(i));
+      for (const [i, key] of keys.entries()) same([...(await store.loadMemory(key))!], [i]);
+    },
+  },
+  {
+    name: 'M-07: so does a model with what its strategy remembers, with and without a clipping norm',
+    async run({ store }) {
+      const { weights } = modelAt(3, 0.5);
+      const state = Float32Array.from({ length: 12 }, (_, i) => i / 7);
+      for (const model of [
+        makeModel(3, layout, weights, undefined, state),
+        makeModel(4, layout, weights, 2, state),
+      ]) {
+        await store.saveModel('run', model);
+        sameModel(await store.loadModel('run'), model);
+      }
+    },
+  },
+  {
     name: 'S-01: what was saved is there after a restart',
     needs: 'reopen',
     async run({ store, reopen }) {
@@ -378,10 +420,11 @@ export const storeCases: readonly StoreCase[] = [
 
 function sameModel(actual: Model | undefined, expected: Model): void {
   check(actual !== undefined, 'internal', 'There is no model.');
-  const { weights, ...rest } = actual;
-  const { weights: expectedWeights, ...expectedRest } = expected;
+  const { weights, state = [], ...rest } = actual;
+  const { weights: expectedWeights, state: expectedState = [], ...expectedRest } = expected;
   same(rest, expectedRest);
   same([...weights], [...expectedWeights]);
+  same([...state], [...expectedState]);
 }
 
 function sameBytes(actual: Uint8Array | undefined, expected: readonly number[] | undefined): void {

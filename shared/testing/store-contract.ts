@@ -5,7 +5,12 @@ import { type StoreHarness, storeCases } from './store-cases.ts';
 export function storeContract(
   name: string,
   makeStore: () => Promise<StoreHarness>,
-  offers: { readonly reopen: boolean; readonly readLedger: boolean; readonly limits?: boolean },
+  offers: {
+    readonly reopen: boolean;
+    readonly readLedger: boolean;
+    readonly limits?: boolean;
+    readonly memory?: boolean;
+  },
 ): void {
   describe(`${name} keeps the contract of a store`, () => {
     for (const { name: caseName, needs, run } of storeCases) {

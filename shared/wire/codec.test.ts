@@ -111,6 +111,13 @@ const samples: { [T in MessageType]: Extract<Message, { type: T }> } = {
   nonce: { type: 'nonce', run, attempt, nonce: bytes(32), next: bytes(32) },
   summed: { type: 'summed', run, attempt, tally: 1, hash },
   total: { type: 'total', run, attempt, weight: 2400, values },
+  ready: { type: 'ready', run, model },
+  device: {
+    type: 'device',
+    run,
+    device: { examplesPerSecond: 120.5, charging: true, battery: 0.5, metered: null },
+  },
+  standby: { type: 'standby', run, code: 'aggregate.no-held-out', reason: 'There are no examples.' },
 };
 const all = Object.values(samples);
 
@@ -149,6 +156,11 @@ describe('round trip', () => {
     ['an invitation', samples.invite, { ...samples.invite, draw: { cohort: [alice], nonces: [bytes(32)] } }],
     ['a plan', samples.plan, { ...samples.plan, plan: { ...plan, group: { index: 1, count: 3 } } }],
     ['a record', samples.commit, { ...samples.commit, record: { ...record, groups: 3 } }],
+    [
+      'a return to an earlier version',
+      samples.commit,
+      { ...samples.commit, record: { ...record, rollback: { to: 4 } } },
+    ],
     ['an abandonment', samples.abandon, { ...samples.abandon, group: 0 }],
     ['a sum', samples.sum, { ...samples.sum, group: 2 }],
   ])('W-01: %s with what only rounds of several groups have; without it, no byte more', (_, one, several) => {

@@ -92,9 +92,13 @@ function fromFields(schema: z.ZodType, value: unknown): unknown {
     const fields = Object.entries(inner.shape);
     const isWhole = fields.slice(value.length).every(([, field]) => field instanceof z.ZodOptional);
     if (value.length > fields.length || !isWhole) return value;
-    return Object.fromEntries(
-      fields.slice(0, value.length).map(([key, field], i) => [key, fromFields(field as z.ZodType, value[i])]),
-    );
+    const last = value.length - 1;
+    const present = fields
+      .slice(0, value.length)
+      .map(([key, field], i) => [key, field as z.ZodType, value[i]] as const)
+      // Nothing, in front of something else that is optional; at the end it would be left off.
+      .filter(([, field, item], i) => item !== null || i === last || !(field instanceof z.ZodOptional));
+    return Object.fromEntries(present.map(([key, field, item]) => [key, fromFields(field, item)]));
   }
   if (inner instanceof z.ZodArray) return value.map((item) => fromFields(inner.element as z.ZodType, item));
   return value;

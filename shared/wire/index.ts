@@ -1,6 +1,7 @@
 export { decodeMessage, encodeMessage, MAX_MESSAGE_BYTES } from './codec.ts';
 export {
   type AttemptId,
+  type DeviceReport,
   type Message,
   type MessageOf,
   type MessageType,

@@ -88,9 +88,20 @@ const roundRecord = z.strictObject({
   secure: z.strictObject({ threshold: count, confirmations: count }).nullable(),
   /** How many groups' sums the model is made of; absent where one group was all there was. */
   groups: count.optional(),
+  /** Nobody trained: the model went back to this version. */
+  rollback: z.strictObject({ to: count }).optional(),
 });
 
 const modelRef = z.strictObject({ version: count, hash });
+
+/** What a selection by resources may go by; null is what the person keeps to itself. SPEC C-53. */
+const deviceReport = z.strictObject({
+  examplesPerSecond: z.number().positive().max(1e9).nullable(),
+  charging: z.boolean().nullable(),
+  /** Of a full battery, 0 to 1. */
+  battery: z.number().min(0).max(1).nullable(),
+  metered: z.boolean().nullable(),
+});
 
 export const messageSchemas = {
   // participant → coordinator
@@ -243,6 +254,18 @@ export const messageSchemas = {
   summed: z.strictObject({ run, attempt: attemptId, tally: count, hash }),
   /** The sum of all groups' sums: little-endian int32. */
   total: z.strictObject({ run, attempt: attemptId, weight: count, values: bytes }),
+
+  // asynchronous rounds: participant → coordinator
+  /** Its update, trained from this model, waits for a round. */
+  ready: z.strictObject({ run, model: modelRef }),
+
+  // participant → coordinator, after `join`
+  /** Only what the person agreed to report of the device. */
+  device: z.strictObject({ run, device: deviceReport }),
+
+  // coordinator → participants
+  /** There is no round for now, and why. */
+  standby: z.strictObject({ run, code: z.string().max(64), reason: z.string().max(500) }),
 } as const;
 
 export type MessageType = keyof typeof messageSchemas;
@@ -254,3 +277,4 @@ export type AttemptId = z.output<typeof attemptId>;
 export type Plan = z.output<typeof plan>;
 export type RoundRecord = z.output<typeof roundRecord>;
 export type ModelRef = z.output<typeof modelRef>;
+export type DeviceReport = Readonly<z.output<typeof deviceReport>>;

@@ -93,6 +93,29 @@ test('C-38: with too few left the round waits, says so once, and goes on as soon
   expect(machine.state.status.name).toBe('round');
 });
 
+test('of whoever left, and of whoever is gone when a round is done, nothing is kept', () => {
+  const { machine, settle, allow, finishRound } = rationing();
+  for (const id of [ALICE, BOB, CAROL]) allow(id, 9);
+  settle();
+  finishRound(1);
+  machine.hear(ALICE, { type: 'leave', run: RUN });
+  expect([...machine.state.members.keys()]).toEqual([BOB, CAROL]);
+  expect([...machine.state.allowances.keys()]).toEqual([BOB, CAROL]);
+  machine.hear(ALICE, {
+    type: 'join',
+    run: RUN,
+    incarnation: 2,
+    model: refOf(modelOf(0)),
+    term: 1,
+    examples: 10,
+    paused: false,
+  });
+  machine.take({ type: 'peer-down', peer: ALICE });
+  expect(machine.state.members.get(ALICE)?.here).toBe(false);
+  finishRound(2);
+  expect([...machine.state.members.keys()]).toEqual([BOB, CAROL]);
+});
+
 test('a coordinator that does not ration invites whoever is here', () => {
   const { settle } = rationing(false);
   expect(invited(settle())).toEqual([ALICE, BOB, CAROL, SERVER].sort());

@@ -112,6 +112,11 @@ export function closeDraw(desk: DrawDesk): void {
     const reason = `${members.size} participants can be split into groups; the round needs ${minParticipants}.`;
     return desk.retry(attempt.round, 'round.too-few-participants', reason);
   }
+  const fewest = desk.context.fewestGroups ?? 1;
+  if (groups.length < fewest) {
+    const reason = `${members.size} participants make ${groups.length} groups; the robust rule needs ${fewest}.`;
+    return desk.retry(attempt.round, 'aggregate.too-few', reason);
+  }
   const lost = draw.cohort.filter((id) => !members.has(id));
   desk.beginRounds(attempt, base, groups, groups.length > 1 ? proof : undefined, lost);
 }

@@ -1,10 +1,14 @@
+import type { ErrorRecord } from '../../errors/index.ts';
 import { type NodeId, type ParticipantId, SERVER } from '../../identity/index.ts';
-import type { AttemptId, ModelRef, Plan, RoundRecord } from '../../wire/index.ts';
+import type { AttemptId, DeviceReport, ModelRef, Plan, RoundRecord } from '../../wire/index.ts';
 import type { CollectedSum } from '../effects.ts';
 import type { DrawProof } from '../groups.ts';
 import type { EvaluationCounts } from '../ports.ts';
+import type { Ready } from './async-round.ts';
+import type { Seen, Selection } from './cohort.ts';
 import type { DrawState } from './draw.ts';
 import type { SecureRound } from './secure-stage.ts';
+import { type Standing, UNJUDGED } from './standing.ts';
 
 /** What a coordinator needs to know of its federation and its host. */
 export interface CoordinatorContext {
@@ -38,6 +42,20 @@ export interface CoordinatorContext {
   readonly rations?: boolean;
   /** How long newcomers are waited for before the first round of a term. */
   readonly settleMs: number;
+  /** Set in a federation of asynchronous rounds: versions that an update may be behind. */
+  readonly maxStaleness?: number | undefined;
+  /** Left out, cohorts are drawn uniformly and nobody is cut off. */
+  readonly selection?: Selection | undefined;
+  /** Server only: what is published of a round is made by a robust rule or noised, which may take its time. */
+  readonly aggregates?: boolean;
+  /** Server only: every version is evaluated here, on held-out examples. */
+  readonly judges?: boolean;
+  /** No round begins before a judge has shown that it can judge: it screens what is put together. */
+  readonly screens?: boolean;
+  /** Groups a round cannot do without: what they come to is made by a rule over groups, which one group does not have. */
+  readonly fewestGroups?: number;
+  /** Server only: bad versions are taken back. */
+  readonly rollback?: RollbackPolicy | undefined;
 }
 
 export interface Member {
@@ -51,6 +69,9 @@ export interface Member {
   readonly refused: boolean;
   /** To the nonce that it will reveal in the next draw of groups. */
   readonly commitment: Uint8Array<ArrayBuffer> | undefined;
+  /** In a federation of asynchronous rounds: its update waits for one. */
+  readonly ready?: Ready | undefined;
+  readonly device?: DeviceReport;
 }
 
 /** One attempt at a round, from invitation to commit; of several groups, each has its own. */
@@ -65,6 +86,8 @@ export interface RoundState {
   readonly dropped: Set<ParticipantId>;
   readonly trained: Set<ParticipantId>;
   readonly uploaded: Map<ParticipantId, number>;
+  /** In the server's running sum, and so survivors of this attempt, be they dropped or not. */
+  readonly counted: Set<ParticipantId>;
   /** Hashes of the model; of several groups, of the group's sum. */
   readonly applied: Map<ParticipantId, string>;
   /** Evaluations by those who were done before the round was concluded. */
@@ -100,6 +123,12 @@ export interface PendingEvaluation {
 /** How often one slice may change hands before the round is given up. */
 export const MAX_REASSIGNMENTS = 4;
 
+/** How the federation takes bad versions back. */
+export interface RollbackPolicy {
+  readonly afterRounds: number;
+  readonly threshold: number;
+}
+
 export type FinishReason = 'maximum-rounds' | 'target-accuracy' | 'stopped';
 
 export type CoordinatorStatus =
@@ -131,6 +160,8 @@ export interface CoordinatorState {
   lastAttempt: AttemptId | undefined;
   /** Rounds that the privacy budgets of each participant leave it. */
   allowances: Map<ParticipantId, number>;
+  /** Where the federation selects by it. */
+  seen: ReadonlyMap<ParticipantId, Seen>;
   /** How many were waiting with their budget spent when that was last said. */
   spentSaid: number;
   /** Survivors of the newest round: a coordinator that starts waits a while for most of them. */
@@ -139,7 +170,18 @@ export interface CoordinatorState {
   gatheringSinceMs: number | undefined;
   /** Abandonments in a row: each waits longer before the next try. */
   failures: number;
+  /** Attempts in a row from this base of which screening kept nothing. */
+  fruitless: { readonly base: string; readonly times: number } | undefined;
   evaluation: PendingEvaluation | undefined;
+  /** What the server itself evaluates, by version. */
+  judging: Map<number, RoundRecord>;
+  /** Whether what screens can screen. */
+  judge: 'unknown' | 'asked' | 'ready';
+  /** Why no round begins, as participants were told. */
+  standby: ErrorRecord | undefined;
+  standing: Standing;
+  /** The model goes back to this version; no round begins meanwhile. */
+  rollingBack: { readonly to: ModelRef; readonly from: ModelRef } | undefined;
   /** Set when the target was reached while the next round was already under way. */
   finishAfterRound: FinishReason | undefined;
   status: CoordinatorStatus;
@@ -160,11 +202,18 @@ export function initialCoordinator(
     unavailable: new Set(),
     lastAttempt: undefined,
     allowances: new Map(),
+    seen: new Map(),
     spentSaid: 0,
     electorate,
     gatheringSinceMs: undefined,
     failures: 0,
+    fruitless: undefined,
     evaluation: undefined,
+    judging: new Map(),
+    judge: 'unknown',
+    standby: undefined,
+    standing: UNJUDGED,
+    rollingBack: undefined,
     finishAfterRound: undefined,
     status: { name: 'gathering' },
   };
@@ -179,6 +228,7 @@ export function draftOf(state: CoordinatorState): CoordinatorState {
     unavailable: new Set(state.unavailable),
     allowances: new Map(state.allowances),
     evaluation: state.evaluation && { ...state.evaluation, counts: new Map(state.evaluation.counts) },
+    judging: new Map(state.judging),
     status: draftStatus(state.status),
   };
 }
@@ -199,15 +249,21 @@ function draftRound(round: RoundState): RoundState {
     dropped: new Set(round.dropped),
     trained: new Set(round.trained),
     uploaded: new Map(round.uploaded),
+    counted: new Set(round.counted),
     applied: new Map(round.applied),
     evaluated: new Map(round.evaluated),
     reassigned: new Map(round.reassigned),
   };
 }
 
-/** Those of the cohort still counted on, in the cohort's order. */
-export function remaining(round: RoundState): ParticipantId[] {
-  return round.plan.cohort.filter((id) => !round.dropped.has(id));
+/** Those of the cohort whose updates are or can still be in the sum, in the cohort's order. */
+export function remaining({ plan, dropped, counted }: RoundState): ParticipantId[] {
+  return plan.cohort.filter((id) => !dropped.has(id) || counted.has(id));
+}
+
+/** Those still counted on to apply it, in the cohort's order. */
+export function present({ plan, dropped }: RoundState): ParticipantId[] {
+  return plan.cohort.filter((id) => !dropped.has(id));
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../../errors/index.ts';
 import { secureThreshold } from '../../federation/index.ts';
 import { type NodeId, type ParticipantId, SERVER } from '../../identity/index.ts';
-import type { AttemptId, Message, MessageOf, ModelRef } from '../../wire/index.ts';
+import type { AttemptId, Message, MessageOf, ModelRef, RoundRecord } from '../../wire/index.ts';
 import {
   compareAttempts,
   type RoundTimerName,
@@ -10,7 +10,7 @@ import {
   type TimerName,
 } from '../effects.ts';
 import { type DrawProof, groupable } from '../groups.ts';
-import { drawCohort } from './cohort.ts';
+import { type AsyncDesk, forgetSpent, onReady, readyFirst, useUp } from './async-round.ts';
 import { Desk, roundTag } from './desk.ts';
 import {
   abandonDraw,
@@ -23,6 +23,14 @@ import {
 } from './draw.ts';
 import { holdersOf, newestModel, withoutItem } from './members.ts';
 import { favouriteOf, recordOf, survivorsOf } from './record.ts';
+import {
+  isRollbackDue,
+  onRollbackFailed,
+  onRolledBack,
+  type RollbackDesk,
+  rollBack,
+  weigh,
+} from './rollback.ts';
 import {
   advance,
   askToConfirm,
@@ -39,6 +47,27 @@ import {
 } from './secure-round.ts';
 import { beginSecure, isSecure, neededBy } from './secure-stage.ts';
 import {
+  type CutOffDesk,
+  cutOff,
+  hasEnough,
+  noteFailed,
+  noteInvited,
+  noteJoined,
+  noteTrained,
+  select,
+} from './selection.ts';
+import {
+  beginJudgement,
+  type EvaluationDesk,
+  hasJudge,
+  isAwaitingVerdict,
+  onAggregated,
+  onAggregateFailed,
+  onJudged,
+  onJudgeFailed,
+  sayStandby,
+} from './server-evaluation.ts';
+import {
   abandonGroup,
   checkTotal,
   closeTotal,
@@ -49,6 +78,7 @@ import {
   onTotalApplied,
   type SplitDesk,
 } from './split.ts';
+import { accuracyOf } from './standing.ts';
 import {
   audience,
   type CoordinatorContext,
@@ -56,6 +86,7 @@ import {
   draftOf,
   type FinishReason,
   MAX_REASSIGNMENTS,
+  present,
   type RoundState,
   remaining,
 } from './state.ts';
@@ -80,8 +111,16 @@ const MAX_RETRY_DELAY_MS = 10_000;
 const PATIENCE = 10;
 const EVALUATION_MS = 60_000;
 
-class Turn extends Desk implements SecureDesk, DrawDesk, SplitDesk {
+class Turn
+  extends Desk
+  implements SecureDesk, DrawDesk, SplitDesk, AsyncDesk, CutOffDesk, EvaluationDesk, RollbackDesk
+{
   take(): void {
+    this.hear();
+    if (isRollbackDue(this) && !this.isAwaitingMost()) rollBack(this);
+  }
+
+  private hear(): void {
     const { event } = this;
     switch (event.type) {
       case 'message':
@@ -101,10 +140,28 @@ class Turn extends Desk implements SecureDesk, DrawDesk, SplitDesk {
       case 'collected':
         onCollected(this, event);
         break;
+      case 'counted': {
+        const round = this.roundOf(event.participant);
+        if (round !== undefined && compareAttempts(event.attempt, round.attempt) === 0)
+          round.counted.add(event.participant);
+        break;
+      }
       case 'model-fetched':
         if (event.model.hash === this.draft.model?.hash) this.draft.holders.add(this.context.self);
         this.draft.stored = Math.max(this.draft.stored, event.model.version);
         break;
+      case 'aggregated':
+        return onAggregated(this, event);
+      case 'aggregate-failed':
+        return onAggregateFailed(this, event);
+      case 'judged':
+        return onJudged(this, event);
+      case 'judge-failed':
+        return onJudgeFailed(this, event);
+      case 'rolled-back':
+        return onRolledBack(this, event);
+      case 'rollback-failed':
+        return onRollbackFailed(this, event);
       case 'allowance':
         this.draft.allowances.set(event.participant, event.rounds);
         if (this.draft.status.name === 'gathering') this.timer('settle', this.context.settleMs);
@@ -121,7 +178,7 @@ class Turn extends Desk implements SecureDesk, DrawDesk, SplitDesk {
         return this.onJoin(from, message);
       case 'leave':
         this.onDown(from);
-        this.draft.members.delete(from);
+        this.forget(from);
         return;
       case 'refuse':
       case 'trained':
@@ -139,6 +196,12 @@ class Turn extends Desk implements SecureDesk, DrawDesk, SplitDesk {
         return onNonce(this, from, message);
       case 'evaluated':
         return this.onEvaluated(from, message);
+      case 'ready':
+        return onReady(this, from, message);
+      case 'device': {
+        const member = this.draft.members.get(from);
+        if (member !== undefined) this.draft.members.set(from, { ...member, device: message.device });
+      }
     }
   }
 
@@ -151,8 +214,10 @@ class Turn extends Desk implements SecureDesk, DrawDesk, SplitDesk {
     if (message.term > draft.term) this.raiseTerm(message.term + 1);
     const { incarnation, model, examples, paused, commitment } = message;
     draft.members.set(from, { incarnation, model, examples, paused, here: true, refused: false, commitment });
+    noteJoined(this, from);
     if (model !== null) this.learnOf(model, from);
     this.welcome(from);
+    sayStandby(this, from);
     if (draft.status.name === 'finished') this.send(from, this.finishMessage(draft.status.reason));
     if (draft.status.name === 'gathering') this.timer('settle', context.settleMs);
     if (paused && before?.paused === false) this.lose(from);
@@ -180,7 +245,7 @@ class Turn extends Desk implements SecureDesk, DrawDesk, SplitDesk {
     this.supersede('Another coordinator was at work in the meantime.');
   }
 
-  private supersede(reason: string): void {
+  supersede(reason: string): void {
     abandonDraw(this, 'round.superseded', reason);
     this.abandonAll('round.superseded', reason);
   }
@@ -190,6 +255,12 @@ class Turn extends Desk implements SecureDesk, DrawDesk, SplitDesk {
     leaveDraw(this, id);
     const round = this.roundOf(id);
     if (round !== undefined) this.drop(round, id);
+  }
+
+  /** Whoever comes back joins, and is told of anew. */
+  private forget(id: ParticipantId): void {
+    this.draft.members.delete(id);
+    this.draft.allowances.delete(id);
   }
 
   private onDown(id: ParticipantId): void {
@@ -206,21 +277,25 @@ class Turn extends Desk implements SecureDesk, DrawDesk, SplitDesk {
 
   // ---- one round ---------------------------------------------------------------------------------------------
 
-  private start(): void {
-    const { draft, context, event } = this;
+  start(): void {
+    const { draft, context } = this;
     if (draft.status.name !== 'gathering') return;
-    const eligible = [...draft.members.keys()].filter((id) => this.mayTakePart(id));
-    this.saySpent(eligible.length);
+    const present = [...draft.members.keys()].filter((id) => this.mayTakePart(id));
+    this.saySpent(present.length);
     const base = draft.model;
-    if (base === undefined || eligible.length < context.minParticipants) return;
+    if (base === undefined || present.length < context.minParticipants) return;
     if (base.version >= context.maximumRounds) return this.finish('maximum-rounds');
-    if (!context.mesh && context.self !== SERVER) {
+    const eligible = context.maxStaleness === undefined ? present : readyFirst(this, present, base);
+    if (eligible.length < context.minParticipants) return;
+    if (context.self !== SERVER && (!context.mesh || context.fewestGroups !== undefined)) {
       return this.notice(
         'warning',
         'This federation exchanges updates through the server only; waiting for it to come back.',
       );
     }
     if (this.isAwaitingMost()) return this.timer('settle', context.settleMs);
+    if (draft.rollingBack !== undefined || isRollbackDue(this) || isAwaitingVerdict(this)) return;
+    if (!hasJudge(this)) return;
     draft.gatheringSinceMs = undefined;
     const round = base.version + 1;
     const last = draft.lastAttempt;
@@ -232,8 +307,19 @@ class Turn extends Desk implements SecureDesk, DrawDesk, SplitDesk {
     draft.lastAttempt = attempt;
     const drawn = this.drawMembers(eligible);
     if (drawn !== undefined) return beginDraw(this, attempt, base, drawn);
-    const cohort = drawCohort(eligible, context.groupSize, event.entropy);
-    this.beginRounds(attempt, base, [cohort], undefined, []);
+    if (context.fewestGroups !== undefined)
+      return this.notice(
+        'warning',
+        'The robust rule is over groups, of which there is one.',
+        'aggregate.too-few',
+      );
+    this.beginRounds(attempt, base, [this.choose(eligible, context.groupSize)], undefined, []);
+  }
+
+  /** Of those who are ready, whoever has waited longest. @returns in the order of their ids. */
+  private choose(eligible: readonly ParticipantId[], size: number): ParticipantId[] {
+    const isAsync = this.context.maxStaleness !== undefined;
+    return isAsync ? eligible.slice(0, size).sort() : select(this, eligible, size);
   }
 
   private mayTakePart(id: ParticipantId): boolean {
@@ -262,12 +348,12 @@ class Turn extends Desk implements SecureDesk, DrawDesk, SplitDesk {
 
   /** Those to be split into groups; undefined where one group is all there is. An elected coordinator draws none. SPEC G-01. */
   private drawMembers(eligible: readonly ParticipantId[]): ParticipantId[] | undefined {
-    const { draft, context, event } = this;
+    const { draft, context } = this;
     const { groupSize, maxParticipants } = context;
     if (context.self !== SERVER || maxParticipants <= groupSize) return undefined;
     const committed = eligible.filter((id) => draft.members.get(id)!.commitment !== undefined);
     const members = groupable(Math.min(committed.length, maxParticipants), groupSizesOf(context));
-    return members > groupSize ? drawCohort(committed, members, event.entropy) : undefined;
+    return members > groupSize ? this.choose(committed, members) : undefined;
   }
 
   beginRounds(
@@ -295,6 +381,7 @@ class Turn extends Desk implements SecureDesk, DrawDesk, SplitDesk {
         dropped: new Set(),
         trained: new Set(),
         uploaded: new Map(),
+        counted: new Set(),
         applied: new Map(),
         evaluated: new Map(),
         reassigned: new Map(),
@@ -306,6 +393,10 @@ class Turn extends Desk implements SecureDesk, DrawDesk, SplitDesk {
         isFinished: false,
       };
     });
+    for (const cohort of cohorts) {
+      useUp(this, cohort);
+      noteInvited(this, cohort);
+    }
     const split = draw === undefined ? undefined : { draw, lost, applied: undefined };
     draft.status = { name: 'round', rounds, split };
     // Also when a checkpoint was missed: its holder left, or rounds went on without the server.
@@ -387,6 +478,7 @@ class Turn extends Desk implements SecureDesk, DrawDesk, SplitDesk {
       case 'refuse':
         return this.onRefuse(round, from, message);
       case 'trained':
+        noteTrained(this, round, from);
         round.trained.add(from);
         return this.checkTrained(round);
       case 'uploaded':
@@ -447,20 +539,24 @@ class Turn extends Desk implements SecureDesk, DrawDesk, SplitDesk {
         'No participant could deliver the model that the round was to start from.',
       );
     }
-    // What it was sent was wrong, which is another's fault: it is welcome in the next attempt.
-    if (!message.code.startsWith('secagg.')) this.exclude(from);
+    // What it was sent was wrong, which is another's fault, or it has nothing to send yet: it is welcome in the next attempt.
+    const isWelcome = message.code.startsWith('secagg.') || message.code === 'round.not-ready';
+    if (!isWelcome) this.exclude(from);
     this.notice('info', `A participant refused round ${round.attempt.round}: ${message.reason}`);
     this.drop(round, from);
   }
 
   checkTrained(round: RoundState): void {
-    if (round.trainedAtMs !== undefined || !remaining(round).every((id) => round.trained.has(id))) return;
+    if (round.trainedAtMs !== undefined) return;
     // Nobody can mask, let alone upload, before it is fixed whose masks are in everyone's vector.
     if (isSecure(round) && round.secure.stage.name !== 'masking') return;
+    const late = remaining(round).filter((id) => !round.trained.has(id));
+    if (late.length > 0 && !hasEnough(this, round, late)) return;
     round.trainedAtMs = this.event.atMs;
     this.cancelRoundTimer(round, 'train');
     this.roundTimer(round, 'exchange', this.context.exchangeMs);
-    this.checkUploaded(round);
+    if (late.length > 0) cutOff(this, round, late);
+    else this.checkUploaded(round);
   }
 
   private onUploaded(round: RoundState, from: ParticipantId, message: MessageOf<'uploaded'>): void {
@@ -468,17 +564,29 @@ class Turn extends Desk implements SecureDesk, DrawDesk, SplitDesk {
     const stuck = message.undeliverable.filter(
       (slice) => message.revision >= round.ownersRevision && slice < round.plan.owners.length,
     );
-    if (stuck.length === 0) return this.checkUploaded(round);
+    if (stuck.length === 0) {
+      if (this.addsAsTheyCome(round) && round.trained.has(from) && !round.dropped.has(from))
+        this.effects.push({ type: 'count-in', attempt: round.attempt, participant: from });
+      return this.checkUploaded(round);
+    }
     if (isSecure(round) && round.plan.survivors !== null) return handOver(this, round, stuck, 'missing');
     // Where nobody but the server can own, whoever does not reach it is the one to go on without.
     if (!this.context.mesh) return this.drop(round, from);
     this.reassign(round, stuck);
   }
 
-  private checkUploaded(round: RoundState): void {
+  /** The server owns the one slice there is, until the attempt ends, and all that is wanted of updates is their sum. SPEC C-56. */
+  private addsAsTheyCome(round: RoundState): boolean {
+    const { self, mesh, aggregates } = this.context;
+    if (self !== SERVER || mesh || isSecure(round)) return false;
+    return aggregates !== true && round.plan.survivors === null;
+  }
+
+  checkUploaded(round: RoundState): void {
     if (round.plan.survivors !== null || round.trainedAtMs === undefined) return;
     const left = remaining(round);
-    if (left.length < this.needed(round)) return this.abandonTooFew(round, left.length);
+    const here = present(round).length;
+    if (here < this.needed(round)) return this.abandonTooFew(round, here);
     if (!left.every((id) => (round.uploaded.get(id) ?? -1) >= round.ownersRevision)) return;
     if (!maySurvive(this, round, left)) return;
     round.uploadedAtMs = this.event.atMs;
@@ -510,11 +618,7 @@ class Turn extends Desk implements SecureDesk, DrawDesk, SplitDesk {
     }
   }
 
-  private reassign(
-    round: RoundState,
-    slices: readonly number[],
-    change: Partial<RoundState['plan']> = {},
-  ): void {
+  reassign(round: RoundState, slices: readonly number[], change: Partial<RoundState['plan']> = {}): void {
     const owners = [...round.plan.owners];
     for (const slice of slices) {
       const times = (round.reassigned.get(slice) ?? 0) + 1;
@@ -541,7 +645,10 @@ class Turn extends Desk implements SecureDesk, DrawDesk, SplitDesk {
 
   private onMissing(round: RoundState, message: MessageOf<'missing'>): void {
     if (round.plan.survivors === null || message.tally !== round.plan.tally) return;
-    const slices = message.slices.filter((slice) => slice < round.plan.owners.length);
+    const { owners } = round.plan;
+    // What this node makes of updates takes its time; should it take too long, the deadline for applying says so.
+    const isInTheMaking = (slice: number) => this.context.aggregates === true && owners[slice] === SERVER;
+    const slices = message.slices.filter((slice) => slice < owners.length && !isInTheMaking(slice));
     if (isSecure(round)) onMissing(this, round, slices);
     else if (slices.length > 0) this.reassign(round, slices);
   }
@@ -551,6 +658,8 @@ class Turn extends Desk implements SecureDesk, DrawDesk, SplitDesk {
     if (!round.plan.cohort.includes(participant)) return;
     if (isSecure(round) && round.plan.survivors !== null) return onSurvivorRejected(this, round, message);
     if (round.dropped.has(participant)) return;
+    // What is in the sum was found good and cannot be taken out; what came after it is not in it. SPEC C-57
+    if (round.counted.has(participant)) return;
     this.notice(
       'warning',
       `What ${participant} sent was refused by an owner; it is left out of this round.`,
@@ -562,14 +671,15 @@ class Turn extends Desk implements SecureDesk, DrawDesk, SplitDesk {
   /** Someone of the cohort no longer counts. `tainted`: what it sent must not stay in the sum either. */
   drop(round: RoundState, id: ParticipantId, tainted = false): void {
     if (round.dropped.has(id)) return;
+    noteFailed(this, round, id);
     round.dropped.add(id);
     if (round.isFinished) return checkTotal(this);
     const { survivors } = round.plan;
     const keeps = tainted && round.secure === undefined;
     const owned = round.plan.owners.flatMap((owner, slice) => (owner === id && !keeps ? [slice] : []));
-    const left = remaining(round);
     if (survivors === null) {
-      if (left.length < this.needed(round)) return this.abandonTooFew(round, left.length);
+      const here = present(round).length;
+      if (here < this.needed(round)) return this.abandonTooFew(round, here);
       if (owned.length > 0) this.reassign(round, owned);
       if (this.isUnderWay(round)) this.checkTrained(round);
       if (this.isUnderWay(round)) this.checkUploaded(round);
@@ -635,7 +745,11 @@ class Turn extends Desk implements SecureDesk, DrawDesk, SplitDesk {
     draft.model = { version: record.round, hash };
     draft.holders = new Set(holders);
     draft.failures = 0;
-    draft.electorate = survivors;
+    // Whoever was counted in and lost has not seen the model, and is not waited for to bring a newer one.
+    const isLost = (id: ParticipantId) =>
+      rounds.some(({ counted, dropped }) => counted.has(id) && dropped.has(id));
+    draft.electorate = survivors.filter((id) => !isLost(id));
+    forgetSpent(this, record);
     for (const id of survivors) {
       const left = draft.allowances.get(id);
       if (left !== undefined) draft.allowances.set(id, Math.max(0, left - 1));
@@ -644,6 +758,8 @@ class Turn extends Desk implements SecureDesk, DrawDesk, SplitDesk {
       const member = draft.members.get(id);
       if (member !== undefined) draft.members.set(id, { ...member, model: draft.model });
     }
+    // Of many who come and go, only those that are here are known.
+    for (const [id, { here }] of [...draft.members]) if (!here) this.forget(id);
     this.cancelAllTimers();
     this.effects.push({ type: 'save-record', record });
     this.concludeEvaluation(true);
@@ -654,6 +770,7 @@ class Turn extends Desk implements SecureDesk, DrawDesk, SplitDesk {
       draft.evaluation = { record, expected, counts: new Map(early.map(([id, { counts }]) => [id, counts])) };
       this.timer('evaluation', EVALUATION_MS);
     }
+    beginJudgement(this, record);
     this.announce(record);
     draft.status = { name: 'gathering' };
     const last = record.round >= context.maximumRounds;
@@ -661,12 +778,12 @@ class Turn extends Desk implements SecureDesk, DrawDesk, SplitDesk {
     if (context.self === SERVER && (reason !== undefined || record.round % context.checkpointEvery === 0))
       this.fetchModel(draft.model);
     if (reason === undefined) this.start();
-    else if (draft.evaluation === undefined) this.finish(reason);
     else draft.status = { name: 'closing', reason };
     this.concludeEvaluation(false);
+    this.closeIfDone();
   }
 
-  private needed(round: RoundState): number {
+  needed(round: RoundState): number {
     const needed = neededBy(round, fewestIn(round, this));
     // Devices reveal nothing for fewer, whose noise would not hide one of them. SPEC N-04.
     return this.context.sharesNoise ? Math.max(needed, secureThreshold(round.plan.cohort.length)) : needed;
@@ -726,7 +843,7 @@ class Turn extends Desk implements SecureDesk, DrawDesk, SplitDesk {
 
   /** `force`: what has not come by now is left out; the record says of how many examples it speaks. */
   private concludeEvaluation(force: boolean): void {
-    const { draft, context } = this;
+    const { draft } = this;
     const pending = draft.evaluation;
     if (pending === undefined || (!force && pending.counts.size < pending.expected.size)) return;
     draft.evaluation = undefined;
@@ -738,16 +855,29 @@ class Turn extends Desk implements SecureDesk, DrawDesk, SplitDesk {
         sum.correct += counts.correct;
         sum.lossSum += counts.lossSum;
       }
-      const record = { ...pending.record, evaluation: sum };
-      this.effects.push({ type: 'save-record', record });
-      this.announce(record);
-      const { targetAccuracy } = context;
-      if (targetAccuracy !== undefined && sum.total > 0 && sum.correct / sum.total >= targetAccuracy) {
-        if (draft.status.name === 'gathering') return this.finish('target-accuracy');
-        draft.finishAfterRound = 'target-accuracy';
-      }
+      this.noteEvaluation({ ...pending.record, evaluation: sum });
     }
-    if (draft.status.name === 'closing') this.finish(draft.status.reason);
+    this.closeIfDone();
+    // Whoever waited for the verdict need not any more.
+    if (this.context.rollback !== undefined) this.start();
+  }
+
+  noteEvaluation(record: RoundRecord): void {
+    const { draft, context } = this;
+    this.effects.push({ type: 'save-record', record });
+    this.announce(record);
+    weigh(this, record);
+    const { targetAccuracy } = context;
+    const accuracy = record.evaluation === null ? undefined : accuracyOf(record.evaluation);
+    if (targetAccuracy === undefined || accuracy === undefined || accuracy < targetAccuracy) return;
+    if (draft.status.name === 'gathering') this.finish('target-accuracy');
+    else if (draft.status.name !== 'finished') draft.finishAfterRound = 'target-accuracy';
+  }
+
+  closeIfDone(): void {
+    const { status, evaluation, judging, rollingBack } = this.draft;
+    if (status.name !== 'closing' || evaluation !== undefined || judging.size > 0) return;
+    if (rollingBack === undefined && !isRollbackDue(this)) this.finish(status.reason);
   }
 
   private onStop(): void {
@@ -756,7 +886,7 @@ class Turn extends Desk implements SecureDesk, DrawDesk, SplitDesk {
     this.finish('stopped');
   }
 
-  private finish(reason: FinishReason): void {
+  finish(reason: FinishReason): void {
     const { draft } = this;
     draft.status = { name: 'finished', reason };
     this.effects.push({ type: 'cancel-timer', name: 'retry' }, { type: 'cancel-timer', name: 'settle' });

@@ -44,6 +44,7 @@ function participant(): Participant {
     maxParticipants: 100,
     noise: undefined,
     vectorLength: 6,
+    encoding: { fractionalBits: 0, clipNorm: 2 ** 20, maxWeight: 1000 },
     ring: undefined,
     groupSize: 16,
     evaluates: true,

@@ -21,6 +21,8 @@ export interface SecureTurn {
   readonly draft: ParticipantState;
   readonly context: ParticipantContext;
   readonly effects: Effect[];
+  /** Its share of the weighted mean, in the attempt under way. */
+  weight(): number;
   phase(phase: AttemptPhase): void;
   exchange(update: MaskedUpdate): void;
   collect(): void;
@@ -72,7 +74,7 @@ export class SecurePart {
     this.secure(attempt, {
       name: 'advertise',
       parameters: secure.parameters,
-      weight: this.turn.context.weight,
+      weight: this.turn.weight(),
     });
   }
 

@@ -1,11 +1,23 @@
+import type { Encoding } from '../../compress/index.ts';
 import type { ParticipantPrivacy } from '../../federation/index.ts';
 import { type NodeId, type ParticipantId, SERVER } from '../../identity/index.ts';
 import type { RevealedShare, Ring, SecureParameters } from '../../secagg/index.ts';
 import type { MaskedUpdate, Model, NoisedUpdate } from '../../update/index.ts';
-import type { AttemptId, MessageOf, ModelRef, Plan } from '../../wire/index.ts';
+import type { AttemptId, DeviceReport, MessageOf, ModelRef, Plan } from '../../wire/index.ts';
 import type { SumSlice } from '../effects.ts';
 import type { DrawProof, GroupSizes } from '../groups.ts';
+import { initialPace, type PaceState } from './async-part.ts';
 import type { DrawsState } from './draw-part.ts';
+
+/** Where everyone trains at its own pace, and rounds are for those who are ready. */
+export interface PaceLimits {
+  /** Versions that an update may be behind. */
+  readonly maxStaleness: number;
+  /** Noise hides records or participants: each time that an update is protected is a release that costs. */
+  readonly isNoised: boolean;
+  /** Of this participant's update. */
+  weightAt(staleness: number): number;
+}
 
 export interface ParticipantContext {
   readonly self: ParticipantId;
@@ -16,6 +28,8 @@ export interface ParticipantContext {
   /** Its share of the weighted mean. */
   readonly weight: number;
   readonly vectorLength: number;
+  /** How updates become integers, and in what bytes those travel where they are not masked. */
+  readonly encoding: Encoding;
   /** Set where the federation asks for secure aggregation: the integers that masked updates are made of. */
   readonly ring: Ring | undefined;
   /** Most that sum together: what the ring has room for. */
@@ -28,6 +42,10 @@ export interface ParticipantContext {
   readonly evaluates: boolean;
   /** Set where a round may have several groups. */
   readonly groups: (GroupSizes & { readonly maxParticipants: number }) | undefined;
+  /** Set in a federation of asynchronous rounds. */
+  readonly pace?: PaceLimits | undefined;
+  /** What the person agreed to report of the device. */
+  readonly device?: DeviceReport | undefined;
   /** How long a participant does without a coordinator before it stands for election; ranks add to it. */
   readonly electionMs: number;
 }
@@ -127,6 +145,7 @@ export interface ParticipantState {
   /** What the last update was computed for and from: written into the ledger, whether or not it got anywhere. */
   released: { readonly term: number; readonly round: number; readonly baseHash: string } | undefined;
   attempt: AttemptState | undefined;
+  pace: PaceState;
   draws: DrawsState;
   /** A plan that overtook its invitation. */
   earlyPlan: MessageOf<'plan'> | undefined;
@@ -149,6 +168,7 @@ export function initialParticipant(model: Model | undefined): ParticipantState {
     cached: undefined,
     released: undefined,
     attempt: undefined,
+    pace: initialPace,
     draws: { own: undefined, spent: undefined, shown: undefined },
     earlyPlan: undefined,
     electorate: [],

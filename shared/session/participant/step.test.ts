@@ -48,6 +48,7 @@ function participant(change: Partial<ParticipantContext> = {}, model = BASE): Pa
     examples: 7,
     weight: 7,
     vectorLength: 6,
+    encoding: { fractionalBits: 0, clipNorm: 2 ** 20, maxWeight: 1000 },
     ring: undefined,
     groupSize: 16,
     minParticipants: 2,
@@ -489,6 +490,24 @@ describe('in a round', () => {
     const third = machine.hear(SERVER, inviteOf({ attempt: attemptOf(2) }));
     expect(sent(third, 'slice').map(({ message }) => message.values)).toEqual(values);
   });
+
+  test.each(['fetching', 'training', 'protecting', 'exchanging'])(
+    'C-55: cut off while %s, it ends the attempt and its training, and complains of nothing',
+    (name) => {
+      const machine = phases[name]!();
+      const message = { type: 'abandon', run: RUN, attempt, code: 'round.cut-off', reason: 'y' } as const;
+      const effects = machine.hear(SERVER, message);
+      expect(machine.state.attempt).toBeUndefined();
+      expect(effectsOf(effects, 'cancel-training')).toHaveLength(name === 'training' ? 1 : 0);
+      expect(effectsOf(effects, 'cancel-sends')).toHaveLength(1);
+      expect(effectsOf(effects, 'notice').map(({ level, error }) => [level, error])).toEqual([
+        ['info', undefined],
+      ]);
+      expect(machine.take(sealed)).toEqual([]);
+      machine.hear(SERVER, { ...message, attempt: attemptOf(3) });
+      expect(machine.state.status.name).toBe('joined');
+    },
+  );
 
   test('P-14: training goes on over an abandonment, and over an invitation with the same base', () => {
     const machine = phases.training!();

@@ -1,10 +1,11 @@
-import { type ErrorRecord, MurmurationError } from '../../errors/index.ts';
+import { unpackValues } from '../../compress/index.ts';
+import { type ErrorCode, type ErrorRecord, MurmurationError } from '../../errors/index.ts';
 import { secureThreshold } from '../../federation/index.ts';
 import { type NodeId, type ParticipantId, SERVER } from '../../identity/index.ts';
 import { stopsReleases } from '../../ledger/index.ts';
 import { sliceLengths, toCentred, unpackRing } from '../../secagg/index.ts';
 import { type MaskedUpdate, type NoisedUpdate, sliceRange } from '../../update/index.ts';
-import type { AttemptId, Message, MessageOf, Plan } from '../../wire/index.ts';
+import type { AttemptId, Message, MessageOf, ModelRef, Plan } from '../../wire/index.ts';
 import {
   attemptTag,
   compareAttempts,
@@ -16,8 +17,9 @@ import {
   type SumSlice,
   type TimerName,
 } from '../effects.ts';
-import { toInt32 } from '../owner.ts';
 import { maskNone } from '../pipeline.ts';
+import type { TrainResult } from '../ports.ts';
+import { AsyncPart, type PaceTurn, stalenessOf } from './async-part.ts';
 import { DrawPart, type DrawTurn } from './draw-part.ts';
 import { findUnlawful } from './lawful.ts';
 import { reasonFor } from './reason.ts';
@@ -58,13 +60,14 @@ const FETCH_RETRY_MS = 5000;
 const SILENCE_GRACE_MS = 5000;
 
 /** One step under way: changes a private copy of the state and gathers effects; nothing outlives it. */
-class Turn implements SecureTurn, DrawTurn {
+class Turn implements SecureTurn, DrawTurn, PaceTurn {
   readonly draft: ParticipantState;
   readonly effects: Effect[] = [];
   readonly context: ParticipantContext;
   private readonly event: SessionEvent;
   private readonly secagg = new SecurePart(this);
   private readonly groups = new DrawPart(this);
+  private readonly pace = new AsyncPart(this);
 
   constructor(draft: ParticipantState, event: SessionEvent, context: ParticipantContext) {
     this.draft = draft;
@@ -77,6 +80,11 @@ class Turn implements SecureTurn, DrawTurn {
   }
 
   take(): void {
+    this.takeEvent();
+    this.pace.goOn();
+  }
+
+  private takeEvent(): void {
     const { event } = this;
     switch (event.type) {
       case 'command':
@@ -163,6 +171,8 @@ class Turn implements SecureTurn, DrawTurn {
       ...(commitment === undefined ? {} : { commitment }),
     };
     this.send(to, message, { kind: 'join' });
+    if (context.device !== undefined)
+      this.send(to, { type: 'device', run: context.run, device: context.device });
   }
 
   private onUp(peer: NodeId, incarnation: number): void {
@@ -195,6 +205,8 @@ class Turn implements SecureTurn, DrawTurn {
         return this.onAbandon(message);
       case 'finish':
         return this.onFinish(message);
+      case 'standby':
+        return this.notice('warning', message.reason, message.code as ErrorCode);
       case 'roster':
         return this.secagg.onRoster(message);
       case 'inbox':
@@ -237,8 +249,9 @@ class Turn implements SecureTurn, DrawTurn {
     if (unasked) this.join();
     if (draft.status.name === 'connecting') draft.status = { name: 'joined' };
     this.timer('silence', 60_000);
+    this.pace.onWelcome();
     if (message.model !== null && message.model.version > (draft.model?.version ?? -1))
-      this.fetch(message.model, message.holders);
+      this.learnOf(message.model, message.holders);
   }
 
   private onInvite(from: NodeId, message: MessageOf<'invite'>): void {
@@ -248,6 +261,7 @@ class Turn implements SecureTurn, DrawTurn {
     if (draft.attempt !== undefined && compareAttempts(attempt, draft.attempt.attempt) <= 0) return;
     this.follow(from, attempt.term);
     if (!message.plan.cohort.includes(context.self)) return;
+    this.pace.onInvited();
     if (draft.status.name === 'paused' || draft.status.name === 'finished') return;
     if (message.federationRevision !== context.federationRevision) {
       const text = 'The federation changed since this device agreed to it.';
@@ -261,6 +275,8 @@ class Turn implements SecureTurn, DrawTurn {
     }
     const unfairness = this.groups.unfairness(message);
     if (unfairness !== undefined) return this.groups.refuseDraw(attempt, unfairness);
+    if (this.pace.limits !== undefined && this.pace.heldFor(message.base) === undefined)
+      return this.refuse(attempt, 'round.not-ready', 'This device has no update that is new enough.');
     const wasTraining =
       draft.attempt?.phase.name === 'training' && draft.attempt.base.hash === message.base.hash;
     this.endAttempt(wasTraining);
@@ -297,6 +313,7 @@ class Turn implements SecureTurn, DrawTurn {
     this.secagg.advertise();
     this.timer('silence', deadlineMs + SILENCE_GRACE_MS);
     if (draft.candidate?.hash === message.base.hash) this.adopt(draft.candidate);
+    this.renumber(message.base);
     if (draft.model?.hash !== message.base.hash) {
       this.effects.push({ type: 'cancel-training' });
       return this.fetch(message.base, message.holders);
@@ -320,6 +337,16 @@ class Turn implements SecureTurn, DrawTurn {
     const round = draft.attempt!;
     const cached = this.cachedFrom(round.base.hash);
     if (cached !== undefined) return this.mask(cached);
+    const held = this.pace.heldFor(round.base);
+    if (held !== undefined && this.pace.isUnderWay(round.base)) return this.phase({ name: 'protecting' });
+    if (held !== undefined) {
+      const { clipNorm } = draft.model!;
+      return this.protect(
+        held.result,
+        clipNorm === undefined ? {} : { clipNorm },
+        stalenessOf(held, round.base),
+      );
+    }
     this.phase({ name: 'training' });
     this.effects.push(
       { type: 'cancel-training' },
@@ -342,6 +369,8 @@ class Turn implements SecureTurn, DrawTurn {
       return this.refuse(message.attempt, 'round.refused', text);
     }
     if (!this.secagg.confirm(round!, message.plan.survivors)) return;
+    // Nor must it be protected anew for another base, whether or not it was ever said that all of it came.
+    if (round!.secure?.survivors?.includes(this.context.self)) this.pace.onUploaded(round!.attempt, true);
     const before = round!.plan;
     rememberOwners(round!, message.plan.owners);
     round!.plan = message.plan;
@@ -365,12 +394,17 @@ class Turn implements SecureTurn, DrawTurn {
     const { draft } = this;
     const { record } = message;
     this.effects.push({ type: 'save-record', record });
+    this.pace.onCommit(message);
     // What a newer word has overtaken is history, not news.
     if (record.round < Math.max(draft.model?.version ?? 0, draft.target?.version ?? 0)) return;
-    const round = draft.attempt;
-    if (round !== undefined && compareAttempts(record, round.attempt) === 0) this.endAttempt();
+    const order = draft.attempt === undefined ? -1 : compareAttempts(record, draft.attempt.attempt);
+    // Whoever trains at its own pace is not invited to the attempt that would end this one.
+    if (order === 0 || (order > 0 && this.pace.limits !== undefined)) this.endAttempt();
     if (draft.candidate?.hash === record.hash) this.adopt(draft.candidate);
+    this.renumber({ version: record.round, hash: record.hash });
     if (draft.model?.hash === record.hash) return;
+    if (draft.candidate?.version === record.round && record.rollback !== undefined)
+      draft.candidate = undefined;
     if (draft.candidate?.version === record.round) {
       this.notice(
         'error',
@@ -379,12 +413,17 @@ class Turn implements SecureTurn, DrawTurn {
       );
       draft.candidate = undefined;
     }
-    this.fetch({ version: record.round, hash: record.hash }, message.holders);
+    this.learnOf({ version: record.round, hash: record.hash }, message.holders);
   }
 
   private onAbandon(message: MessageOf<'abandon'>): void {
     const round = this.draft.attempt;
+    this.pace.onAbandon(message.attempt);
     if (round === undefined || compareAttempts(message.attempt, round.attempt) !== 0) return;
+    if (message.code === 'round.cut-off') {
+      this.notice('info', `Round ${message.attempt.round} goes on without this device: others were quicker.`);
+      return this.endAttempt();
+    }
     this.notice('warning', `Round ${message.attempt.round} was abandoned: ${message.reason}`);
     // Training goes on: the next attempt most likely starts from the same model and takes its result.
     if (round.phase.name === 'training') {
@@ -400,8 +439,15 @@ class Turn implements SecureTurn, DrawTurn {
     draft.status = { name: 'finished', reason: message.reason };
     this.effects.push({ type: 'cancel-timer', name: 'silence' });
     if (draft.candidate?.hash === message.model.hash) this.adopt(draft.candidate);
+    this.renumber(message.model);
     if (draft.model?.hash !== message.model.hash)
       this.fetch(message.model, draft.coordinator === undefined ? [] : [draft.coordinator]);
+  }
+
+  /** A version that the run went back to has the weights of an earlier one, and so its hash. SPEC Q-24. */
+  private renumber({ version, hash }: ModelRef): void {
+    const { model } = this.draft;
+    if (model?.hash === hash && model.version < version) this.adopt({ ...model, version });
   }
 
   private adopt(model: NonNullable<ParticipantState['model']>): void {
@@ -438,18 +484,32 @@ class Turn implements SecureTurn, DrawTurn {
     this.phase({ name: 'watching' });
   }
 
-  private onTrained({ baseHash, clipNorm, result }: EventOf<'trained'>): void {
+  private onTrained(event: EventOf<'trained'>): void {
+    if (this.pace.limits !== undefined) return this.pace.onTrained(event);
+    const { baseHash, clipNorm, result } = event;
     const round = this.draft.attempt;
     if (round?.phase.name !== 'training' || round.base.hash !== baseHash) return;
+    this.protect(result, clipNorm === undefined ? {} : { clipNorm });
+  }
+
+  private protect({ update }: TrainResult, norm: { readonly clipNorm?: number }, staleness?: number): void {
+    const { attempt, base, plan } = this.draft.attempt!;
     this.phase({ name: 'protecting' });
-    const { attempt, plan } = round;
-    const { update } = result;
-    const norm = clipNorm === undefined ? {} : { clipNorm };
+    this.pace.onProtecting(base);
     const invited = plan.cohort.length;
-    this.effects.push({ type: 'protect', attempt, baseHash, ...norm, update, invited });
+    this.effects.push({
+      type: 'protect',
+      attempt,
+      baseHash: base.hash,
+      ...norm,
+      update,
+      ...(staleness === undefined ? {} : { staleness }),
+      invited,
+    });
   }
 
   private onTrainFailed({ attempt, error }: EventOf<'train-failed'>): void {
+    if (this.pace.onFailed(error)) return;
     const round = this.draft.attempt;
     if (round === undefined || compareAttempts(attempt, round.attempt) !== 0) return;
     if (round.phase.name !== 'training' && round.phase.name !== 'protecting') return;
@@ -460,7 +520,7 @@ class Turn implements SecureTurn, DrawTurn {
   }
 
   /** Ends the attempt, tells the coordinator, and takes no invitation until a person resumes. */
-  private pause(): void {
+  pause(): void {
     this.draft.status = { name: 'paused' };
     this.endAttempt();
     this.join();
@@ -468,12 +528,14 @@ class Turn implements SecureTurn, DrawTurn {
 
   private onProtected({ attempt, baseHash, update }: EventOf<'protected'>): void {
     const { draft } = this;
+    const isHeld = this.pace.onProtected(baseHash);
+    draft.released = { term: attempt.term, round: attempt.round, baseHash };
+    if (!isHeld) return;
     // The first of a base stands: another one would be a second release of the same data. More noise makes it no other.
     const before = this.cachedFrom(baseHash);
     const kept = before === undefined || isNoisier(update, before) ? update : before;
     draft.cached = { baseHash, update: kept, hasLeft: false };
     const round = draft.attempt;
-    draft.released = { term: attempt.term, round: attempt.round, baseHash };
     if (round?.base.hash !== baseHash) return;
     if (round.phase.name === 'training') this.effects.push({ type: 'cancel-training' });
     else if (round.phase.name !== 'protecting') return;
@@ -497,10 +559,12 @@ class Turn implements SecureTurn, DrawTurn {
     if (this.lacksNoise(update, plan)) {
       this.phase({ name: 'protecting' });
       const invited = plan.cohort.length;
+      this.pace.onProtecting(base);
       this.effects.push({ type: 'add-missing-noise', attempt, baseHash: base.hash, update, invited });
       return;
     }
-    if (round.secure === undefined) return this.exchange(maskNone(update, plan.owners.length));
+    if (round.secure === undefined)
+      return this.exchange(maskNone(update, plan.owners.length, this.context.encoding));
     this.phase({ name: 'masking', update, asked: false });
     this.secagg.askForMasks();
   }
@@ -583,7 +647,9 @@ class Turn implements SecureTurn, DrawTurn {
       return;
     round.reported = round.plan.revision;
     // From here on it may be named a survivor without hearing of it: the same integers must not go into another sum.
-    if (round.secure !== undefined || this.context.noise?.trust === 'central') this.draft.cached = undefined;
+    const isHidden = round.secure !== undefined || this.context.noise?.trust === 'central';
+    if (isHidden) this.draft.cached = undefined;
+    this.pace.onUploaded(round.attempt, isHidden);
     const undeliverable = outcomes
       .filter(([, { outcome }]) => outcome === 'undeliverable')
       .map(([slice]) => slice);
@@ -629,7 +695,7 @@ class Turn implements SecureTurn, DrawTurn {
   private sumValues({ plan, secure }: AttemptState, { slice, values }: MessageOf<'sum'>) {
     if (secure === undefined) {
       const { start, end } = sliceRange(this.context.vectorLength, plan.owners.length, slice);
-      return toInt32(values, end - start);
+      return unpackValues(values, end - start, this.context.encoding);
     }
     const { ring } = secure.parameters;
     return toCentred(unpackRing(values, sliceLengths(secure.parameters).length(slice), ring), ring);
@@ -832,7 +898,18 @@ class Turn implements SecureTurn, DrawTurn {
     }
   }
 
-  private fetch(model: MessageOf<'invite'>['base'], holders: readonly NodeId[]): void {
+  /** Of a model that is to be held, at once or, at one's own pace, when there is time to train from it. */
+  private learnOf(model: ModelRef, holders: readonly NodeId[]): void {
+    const others = holders.filter((id) => id !== this.context.self);
+    if (this.pace.limits === undefined) this.fetch(model, holders);
+    else this.pace.learnOf(model, others);
+  }
+
+  weight(): number {
+    return this.pace.weightIn(this.draft.attempt!.base);
+  }
+
+  private fetch(model: ModelRef, holders: readonly NodeId[]): void {
     const others = holders.filter((id) => id !== this.context.self);
     this.draft.target = model;
     this.effects.push({ type: 'fetch-model', model, holders: others });

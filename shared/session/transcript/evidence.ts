@@ -72,7 +72,7 @@ export function evidenceOf(transcript: RoundTranscript): Evidence {
   const { header, events } = transcript;
   const federation = federationOf(transcript);
   const layout = layoutOfTranscript(transcript);
-  const encoding = encodingOf(federation, layout.length);
+  const encoding = encodingOf(federation, layout);
   const facts = factsOf(transcript);
   const bulk = bulkOf(transcript);
   const [invited] = facts;

@@ -16,6 +16,8 @@ export type FindingName =
   | 'weight'
   | 'recomputed'
   | 'total'
+  /** In place of `total` and `all-groups`: what held-out examples decided, nobody else can compute again. */
+  | 'screening'
   | 'model'
   // of several
   | 'same-round'

@@ -80,7 +80,7 @@ export interface Heard {
 
 export function createTranscriptRecorder(options: RecorderOptions): TranscriptRecorder {
   const { self, run, federation, layout } = options;
-  const encoding = encodingOf(federation, layout.length);
+  const encoding = encodingOf(federation, layout);
   const sent = {
     ring: ringFor(encoding, federation.cohort.groupSize),
     vectorLength: vectorLengthOf(encoding, layout.length),

@@ -1,4 +1,5 @@
-import { applyFedAvg, sumSlices, type WeightedSlice } from '../../aggregate/index.ts';
+import { strategyOf, type WeightedSlice } from '../../aggregate/index.ts';
+import { combineRuleOf, needsOf } from '../../aggregate/robust/index.ts';
 import { vectorLengthOf } from '../../compress/index.ts';
 import { hasCode } from '../../errors/index.ts';
 import {
@@ -104,7 +105,7 @@ export function checkModel(evidence: Evidence): Verdict {
   const sum = evidence.groups[0]!.group === null ? sumOfGroup(evidence.groups[0]!) : totalOf(evidence);
   if (typeof sum === 'string') return absent(sum);
   const base = modelFromBytes(ref.version, layout, bulk.base, ref.hash);
-  const model = applyFedAvg(base, sum, layout, encoding, federation.strategy.serverLearningRate);
+  const model = strategyOf(federation, layout).apply(base, sum, layout, encoding);
   if (model.version !== record.round)
     return wrong(`The sums give version ${model.version}, not ${record.round}.`);
   return model.hash === record.hash
@@ -112,7 +113,26 @@ export function checkModel(evidence: Evidence): Verdict {
     : wrong(`Base and sums give model ${short(model.hash)}, not ${short(record.hash)}.`);
 }
 
-/** In a round of several groups: the sums of all of them make up the total. @param groups of one node or of several. */
+/** Whether the federation leaves groups out by examples that the server alone holds. */
+export function isScreened({ federation }: Evidence): boolean {
+  return federation.strategy.robust?.screening === 'held-out';
+}
+
+/**
+ * In place of a check of the total. What is known is that a total was published and that the committed model follows from it; which
+ * groups are in it, the server's held-out examples decided. SPEC Q-09.
+ */
+export function checkScreening({ record, total }: Evidence): Verdict {
+  if (record === undefined || total === undefined) return absent('This node heard of no total.');
+  return absent(
+    'Which groups are in the total was decided by examples that the server holds: it cannot be computed again from the sums.',
+  );
+}
+
+/**
+ * In a round of several groups: what the federation makes of the sums of all of them is the total.
+ * @param groups of one node or of several.
+ */
 export function checkTotal(evidence: Evidence, groups: readonly GroupEvidence[]): Verdict {
   const { record, total } = evidence;
   if (record === undefined || total === undefined) return absent('This node heard of no total.');
@@ -128,11 +148,25 @@ export function checkTotal(evidence: Evidence, groups: readonly GroupEvidence[])
   if (lacking !== undefined) return absent(lacking);
   const known = totalOf(evidence);
   if (typeof known === 'string') return absent(known);
-  const { values, weight } = sumSlices(sums.filter((sum) => typeof sum !== 'string'));
-  const isSame = weight === known.weight && values.every((value, i) => value === known.values[i]);
+  const { federation, encoding } = evidence;
+  const { robust } = federation.strategy;
+  const parts = sums.filter((sum) => typeof sum !== 'string');
+  const { values, weight } = combineRuleOf(robust, encoding)(parts);
+  const isExact = needsOf(robust) === 'sum';
+  const slack = isExact ? 0 : 1 + largestOf(values) * ROUNDING;
+  const isSame =
+    weight === known.weight && values.every((value, i) => Math.abs(value - known.values[i]!) <= slack);
+  const what = isExact ? 'the sum' : `what ${robust!.rule.type} makes`;
   return isSame
-    ? ok(`The total is the sum of ${sums.length} groups.`)
-    : wrong(`The total is not the sum of the ${sums.length} groups.`);
+    ? ok(`The total is ${what} of ${sums.length} groups.`)
+    : wrong(`The total is not ${what} of the ${sums.length} groups.`);
+}
+
+/** Kernels differ in the order of additions, and in their precision; of the largest coordinate. */
+const ROUNDING = 1e-4;
+
+function largestOf(values: Int32Array): number {
+  return values.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0);
 }
 
 /** @returns why there is none, where there is none. */

@@ -1,4 +1,4 @@
-import { applyFedAvg, sumSlices, type WeightedSlice } from '../../aggregate/index.ts';
+import { strategyOf, sumSlices, type WeightedSlice } from '../../aggregate/index.ts';
 import { encodingOf } from '../../compress/index.ts';
 import { type Federation, parseFederation } from '../../federation/index.ts';
 import {
@@ -64,7 +64,7 @@ const RUN = 'run';
 export async function scriptRound(options: ScriptOptions): Promise<ScriptedRound> {
   const { server = false, round = 7, groups = 1 } = options;
   const federation = federationOf(server, groups);
-  const encoding = encodingOf(federation, LAYOUT.length);
+  const encoding = encodingOf(federation, LAYOUT);
   const base = makeModel(
     round - 1,
     LAYOUT,
@@ -92,7 +92,7 @@ export async function scriptRound(options: ScriptOptions): Promise<ScriptedRound
       const message = { type: 'total', ...common, weight: total.weight, values } as const;
       deliveries.push({ from: SERVER, to, message });
     }
-  const model = applyFedAvg(base, total, LAYOUT, encoding, federation.strategy.serverLearningRate);
+  const model = strategyOf(federation, LAYOUT).apply(base, total, LAYOUT, encoding);
   const survivors = scripts.flatMap(({ played }) => played.survivors).sort();
   const record: RoundRecord = {
     ...attempt,
@@ -164,7 +164,7 @@ async function scriptGroup(
   const parameters = {
     ...made.parameters,
     context: { run: RUN, attempt, federationRevision: 3, baseHash: base.hash },
-    ring: ringFor(encodingOf(federation, LAYOUT.length), federation.cohort.groupSize),
+    ring: ringFor(encodingOf(federation, LAYOUT), federation.cohort.groupSize),
   };
   const leaving: Leaving = leaves === undefined ? {} : { slices: [leaves] };
   const played = await playRound({ ...made, parameters }, TEST_SUITE, leaving);

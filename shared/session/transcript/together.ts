@@ -4,7 +4,7 @@ import { type CryptoSuite, sameBytes, survivorDigest } from '../../secagg/index.
 import { hasDigest } from './checks.ts';
 import { type Evidence, evidenceOf, type GroupEvidence, labelOf } from './evidence.ts';
 import { absent, type Finding, finding, ok, type Verdict, wrong } from './finding.ts';
-import { checkTotal, recompute } from './replay.ts';
+import { checkScreening, checkTotal, isScreened, recompute } from './replay.ts';
 import type { RoundTranscript } from './transcript.ts';
 import { verifyTranscript } from './verify.ts';
 
@@ -38,7 +38,13 @@ export async function verifyTogether(
     await finding('same-model', () => checkSameModel(committed)),
     await finding('every-update', () => checkEveryUpdate(committed)),
     await finding('slices-recomputed', () => recomputeSlices(committed, suite)),
-    ...(isGrouped ? [await finding('all-groups', () => checkAllGroups(committed))] : []),
+    ...(isGrouped
+      ? [
+          await finding(committed.some(isScreened) ? 'screening' : 'all-groups', () =>
+            checkAllGroups(committed),
+          ),
+        ]
+      : []),
     await finding('replayed', () => countReplayed(committed, each)),
   ];
   return { each, joint };
@@ -192,7 +198,7 @@ function checkAllGroups(all: readonly Evidence[]): Verdict {
   const other = all.find(({ total }) => total !== undefined && !sameBytes(total.values, first.total!.values));
   if (other !== undefined)
     return wrong(`${other.header.node} was given another total than ${first.header.node}.`);
-  return checkTotal(first, known);
+  return isScreened(first) ? checkScreening(first) : checkTotal(first, known);
 }
 
 function countReplayed(all: readonly Evidence[], each: JointFindings['each']): Verdict {

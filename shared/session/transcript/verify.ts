@@ -24,7 +24,7 @@ import {
   wrong,
 } from './finding.ts';
 import { commitmentBytes, revealBytes } from './group-notes.ts';
-import { checkModel, checkRecomputed, checkTotal } from './replay.ts';
+import { checkModel, checkRecomputed, checkScreening, checkTotal, isScreened } from './replay.ts';
 import type { RoundTranscript } from './transcript.ts';
 
 /**
@@ -73,9 +73,15 @@ export async function verifyTranscript(transcript: RoundTranscript, suite: Crypt
     await inEach('confirmed-updates', checkConfirmedUpdates),
     await inEach('weight', checkWeight),
     await inEach('recomputed', (group) => checkRecomputed(group, suite)),
-    ...(isGrouped ? [await finding('total', () => checkTotal(evidence, evidence.groups))] : []),
+    ...(isGrouped ? [await totalFinding(evidence)] : []),
     await finding('model', () => checkModel(evidence)),
   ];
+}
+
+function totalFinding(evidence: Evidence): Promise<Finding> {
+  return isScreened(evidence)
+    ? finding('screening', () => checkScreening(evidence))
+    : finding('total', () => checkTotal(evidence, evidence.groups));
 }
 
 /** Every link follows from the one before, the first from the header; one beginning, one end. */

@@ -91,6 +91,54 @@ test.each([
   60_000,
 );
 
+test('Q-09: of a robust rule over groups the total is computed again, and a lie about it is found out', async () => {
+  const world = await runWorld(robustGroups('none'));
+  const [{ round }] = world.records as [(typeof world.records)[number]];
+  const members = world.ids.map((id) => decodeTranscript(world.transcriptOf(id, round)!));
+  const { each, joint } = await verifyTogether(members, suite);
+  for (const findings of [...each, joint])
+    expect(findings.filter(({ outcome }) => outcome === 'wrong')).toEqual([]);
+  expect(joint.find(({ name }) => name === 'all-groups')).toMatchObject({
+    outcome: 'ok',
+    text: 'The total is what median makes of 3 groups.',
+  });
+  const lying = await runWorld({
+    ...robustGroups('none'),
+    lie: (_from, _to, message) =>
+      message.type === 'total'
+        ? { ...message, values: message.values.map((byte, i) => (i === 2 ? byte ^ 1 : byte)) }
+        : message,
+  });
+  const told = lying.ids.map((id) => decodeTranscript(lying.transcriptOf(id, round)!));
+  const found = (await verifyTogether(told, suite)).joint.find(({ name }) => name === 'all-groups');
+  expect(found).toMatchObject({ outcome: 'wrong' });
+}, 60_000);
+
+test('Q-09: what held-out examples decided is said to be beyond checking, and nobody is called a liar', async () => {
+  const judge = { evaluate: async () => ({ total: 1, correct: 1, lossSum: 0.5 + lossOf++ * -1e-6 }) };
+  let lossOf = 0;
+  const world = await runWorld({ ...robustGroups('held-out'), evaluation: 'server', judge });
+  const [{ round }] = world.records as [(typeof world.records)[number]];
+  const all = [SERVER as NodeId, ...world.ids].map((id) => decodeTranscript(world.transcriptOf(id, round)!));
+  const { each, joint } = await verifyTogether(all, suite);
+  for (const findings of [...each, joint]) {
+    expect(findings.filter(({ outcome }) => outcome === 'wrong')).toEqual([]);
+    expect(findings.find(({ name }) => name === 'screening')).toMatchObject({ outcome: 'absent' });
+    expect(findings.some(({ name }) => name === 'total' || name === 'all-groups')).toBe(false);
+  }
+  expect(each[0]!.find(({ name }) => name === 'model')).toMatchObject({ outcome: 'ok' });
+}, 60_000);
+
+function robustGroups(screening: 'none' | 'held-out'): Partial<WorldOptions> {
+  const robust = { rule: { type: 'median' as const }, byzantine: 1, screening };
+  return {
+    participants: 9,
+    groupSize: 3,
+    minParticipants: 7,
+    strategy: { type: 'fedavg', weighting: 'uniform', robust },
+  };
+}
+
 test('a plain federation writes nothing', async () => {
   const world = createWorld({ seed: 'plain', participants: 3, rounds: 1, transcripts: true, flush });
   world.start(SERVER);
