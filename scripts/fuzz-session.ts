@@ -1,13 +1,19 @@
-import { fuzzPrivateSession, fuzzSecureSession, fuzzSession } from '../shared/testing/session-fuzz.ts';
+import {
+  fuzzAsyncSession,
+  fuzzPrivateSession,
+  fuzzSecureSession,
+  fuzzSession,
+} from '../shared/testing/session-fuzz.ts';
 import { integerOption, readOptions, writeJson } from './options.ts';
 
-/** `npm run fuzz:session -- --runs 2000`, with secure aggregation by `--secure`, with hidden participants by `--private` — or `--seed S` for one run again, with what happened in it. */
+/** `npm run fuzz:session -- --runs 2000`, with secure aggregation by `--secure`, with hidden participants by `--private`, with asynchronous rounds by `--async` — or `--seed S` for one run again, with what happened in it. */
 const options = readOptions({
   runs: { type: 'string', default: '200' },
   seed: { type: 'string' },
   first: { type: 'string', default: '0' },
   secure: { type: 'boolean', default: false },
   private: { type: 'boolean', default: false },
+  async: { type: 'boolean', default: false },
 });
 const flush = () => new Promise<void>((resolve) => setImmediate(resolve));
 const runs = options.seed === undefined ? integerOption('runs', options.runs, 1, 1_000_000) : 1;
@@ -16,8 +22,10 @@ const kinds = {
   plain: { fuzz: fuzzSession, prefix: 'fuzz', flag: '' },
   secure: { fuzz: fuzzSecureSession, prefix: 'secure', flag: '--secure ' },
   private: { fuzz: fuzzPrivateSession, prefix: 'private', flag: '--private ' },
+  async: { fuzz: fuzzAsyncSession, prefix: 'async', flag: '--async ' },
 } as const;
-const { fuzz, prefix, flag } = kinds[options.private ? 'private' : options.secure ? 'secure' : 'plain'];
+const kind = (['async', 'private', 'secure'] as const).find((name) => options[name]) ?? 'plain';
+const { fuzz, prefix, flag } = kinds[kind];
 const startedMs = performance.now();
 const totals = { runs: 0, rounds: 0, abandoned: 0, forks: 0, faults: 0 };
 const failures: { seed: string; failure: string }[] = [];

@@ -6,6 +6,7 @@ import { bestSoFar, type CurvePoint, roundsToTarget } from '../shared/simulate/i
 import { compileModel } from '../shared/training/index.ts';
 import { makeModel } from '../shared/update/index.ts';
 import { integerOption, readOptions, writeJson } from './options.ts';
+import { tableOfImages } from './simulate/example-table.ts';
 import { curveSvg } from './study-curve.ts';
 import { loadMnist, partitionFor, type StudyImages } from './study-data.ts';
 import { startWorkerPool } from './study-pool.ts';
@@ -55,7 +56,12 @@ try {
 async function study(train: StudyImages, test: StudyImages): Promise<StudyState> {
   if (options.restart) await removeStudy(stateFile);
   const partition = partitionFor(row, train, seed);
-  const pool = await startWorkerPool(workers, { federation, train, test, partition });
+  const pool = await startWorkerPool(workers, {
+    federation,
+    train: tableOfImages(train),
+    test: tableOfImages(test),
+    division: partition,
+  });
   console.log(
     `${row.name}: ${row.model}, ${grouped(compiled.layout.length)} parameters, ${partition.length} clients (${row.partition}), ${federation.cohort.groupSize} a round, E = ${row.epochs}, B = ${federation.training.batchSize}, ${rateOf(row)}, seed "${seed}" (initial weights, partition, cohorts, order of examples), ${workers} workers (${pool.instructionSet})`,
   );

@@ -8,6 +8,7 @@ import { seededRandom } from '../shared/random/index.ts';
 import { type Compute, shardPartition } from '../shared/simulate/index.ts';
 import { compileModel } from '../shared/training/index.ts';
 import { makeModel } from '../shared/update/index.ts';
+import { tableOfImages } from './simulate/example-table.ts';
 import { gather, type StudyImages } from './study-data.ts';
 import { startWorkerPool, type WorkerPool } from './study-pool.ts';
 import { runStudy, type StudyOptions } from './study-run.ts';
@@ -61,10 +62,17 @@ const held = imagesOf('test', 50);
 const partition = shardPartition(train.labels, CLIENTS, 2, seededRandom('partition'));
 const compiled = compileModel(federationOf(ROUNDS));
 
+const setupOf = (federation: Federation) => ({
+  federation,
+  train: tableOfImages(train),
+  test: tableOfImages(held),
+  division: partition,
+});
+
 let pool: WorkerPool;
 let folder: string;
 beforeAll(async () => {
-  pool = await startWorkerPool(2, { federation: federationOf(ROUNDS), train, test: held, partition });
+  pool = await startWorkerPool(2, setupOf(federationOf(ROUNDS)));
 }, 60_000);
 afterAll(() => pool.close());
 beforeEach(async () => {
@@ -156,14 +164,15 @@ test('a job that is called off rejects by name, and its thread takes the next', 
 
 test('a failure in a thread comes back with its code', async () => {
   const other = makeModel(0, compiled.layout, compiled.initialWeights());
-  const base = { ...other, layoutHash: 'another' };
+  // A model's hash covers that of its layout.
+  const base = { ...other, layoutHash: 'another', hash: 'another' };
   const job = pool.train(0, { base, seed: 'seed', signal: new AbortController().signal });
   await expect(job).rejects.toMatchObject({ code: 'model.layout-mismatch' });
   expect(pool.failure).toBeUndefined();
 });
 
 test('after the threads are closed every job is refused, those under way included', async () => {
-  const short = await startWorkerPool(1, { federation: federationOf(1), train, test: held, partition });
+  const short = await startWorkerPool(1, setupOf(federationOf(1)));
   const base = makeModel(0, compiled.layout, compiled.initialWeights());
   const job = () => short.train(0, { base, seed: 'seed', signal: new AbortController().signal });
   const running = job();
@@ -180,7 +189,7 @@ test('jobs do not stay attached to a signal that outlives them', async () => {
 
 test('a thread that does not start is an error with a name', async () => {
   const federation = { ...federationOf(1), model: { ...federationOf(1).model, layers: [] } };
-  await expect(startWorkerPool(1, { federation, train, test: held, partition })).rejects.toMatchObject({
+  await expect(startWorkerPool(1, setupOf(federation))).rejects.toMatchObject({
     code: 'training.failed',
   });
 });

@@ -30,7 +30,7 @@ export interface StudyTrouble {
 }
 
 /** Everything that a study needs to go on, but for the model, which lies in a file beside it. */
-export interface StudyState {
+export interface StudyState<R extends { readonly round: number } = StudyRound> {
   readonly format: 'murmuration/study';
   readonly formatVersion: 1;
   /** What the result depends on: settings and seeds. */
@@ -38,7 +38,7 @@ export interface StudyState {
   readonly term: number;
   /** Of the last finished round; empty before the first. */
   readonly modelHash: string;
-  readonly rounds: readonly StudyRound[];
+  readonly rounds: readonly R[];
   readonly trouble: readonly StudyTrouble[];
 }
 
@@ -46,7 +46,11 @@ export interface StudyState {
  * Writes the model, then the state that names it, each whole or not at all: whenever the process is killed, a state and
  * its model are there. Models of earlier states are deleted last.
  */
-export async function saveStudy(file: string, state: StudyState, model: Model): Promise<void> {
+export async function saveStudy<R extends { readonly round: number }>(
+  file: string,
+  state: StudyState<R>,
+  model: Model,
+): Promise<void> {
   await mkdir(dirname(file), { recursive: true });
   const modelFile = modelFileOf(file, model.hash);
   await writeWhole(modelFile, modelBytes(model));
@@ -61,17 +65,17 @@ export async function saveStudy(file: string, state: StudyState, model: Model): 
  * @returns undefined when there is no such file. @throws `storage.corrupt` when file or model is damaged;
  * `argument.invalid` when the state belongs to a study with other settings.
  */
-export async function loadStudy(
+export async function loadStudy<R extends { readonly round: number } = StudyRound>(
   file: string,
   layout: Layout,
   configuration: StudyState['configuration'],
-): Promise<{ state: StudyState; model: Model } | undefined> {
+): Promise<{ state: StudyState<R>; model: Model } | undefined> {
   const text = await readFile(file, 'utf8').catch((thrown: NodeJS.ErrnoException) => {
     if (thrown.code === 'ENOENT') return undefined;
     throw thrown;
   });
   if (text === undefined) return undefined;
-  const state = parseState(file, text);
+  const state = parseState<R>(file, text);
   const names = [...new Set([...Object.keys(configuration), ...Object.keys(state.configuration)])];
   const other = names.find((name) => configuration[name] !== state.configuration[name]);
   check(other === undefined, 'argument.invalid', 'The state file belongs to a study with other settings.', {
@@ -93,10 +97,10 @@ export async function removeStudy(file: string): Promise<void> {
   await rm(file, { force: true });
 }
 
-function parseState(file: string, text: string): StudyState {
-  let state: Partial<StudyState>;
+function parseState<R extends { readonly round: number }>(file: string, text: string): StudyState<R> {
+  let state: Partial<StudyState<R>>;
   try {
-    state = JSON.parse(text) as Partial<StudyState>;
+    state = JSON.parse(text) as Partial<StudyState<R>>;
   } catch (cause) {
     throw corrupt(file, 'it is not JSON', cause);
   }
@@ -110,7 +114,7 @@ function parseState(file: string, text: string): StudyState {
     Array.isArray(state.rounds) &&
     state.rounds.every(({ round }, i) => round === i + 1);
   if (!isWhole) throw corrupt(file, 'it is not the state of a study', undefined);
-  return state as StudyState;
+  return state as StudyState<R>;
 }
 
 function corrupt(file: string, reason: string, cause: unknown): MurmurationError {

@@ -1,9 +1,9 @@
 import type { ParticipantId } from '../../shared/identity/index.ts';
 import {
   type Confirmation,
-  elementBytes,
   type Inbox,
   type KeyAdvert,
+  packedBytes,
   type Revealed,
   type SecureParameters,
   type ShareBundle,
@@ -145,7 +145,7 @@ export function trafficOf(mail: PeerMail): Traffic {
 
 function bareValues({ vectorLength, sliceCount, ring }: SecureParameters, slice: number) {
   const { start, end } = sliceRange(vectorLength, sliceCount, slice);
-  return new Uint8Array((end - start) * elementBytes(ring));
+  return new Uint8Array(packedBytes(end - start, ring));
 }
 
 function inboxMessage({ dealers, boxes, shares }: Inbox): Message {

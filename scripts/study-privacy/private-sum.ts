@@ -1,4 +1,4 @@
-import { applyFedAvg, sumSlices } from '../../shared/aggregate/index.ts';
+import { strategyOf, sumSlices } from '../../shared/aggregate/index.ts';
 import { clipUpdate, encodingOf } from '../../shared/compress/index.ts';
 import type { Federation } from '../../shared/federation/index.ts';
 import { protectUpdate } from '../../shared/session/pipeline.ts';
@@ -45,12 +45,12 @@ export function centralSum({ compiled, federation, noise }: Setting, base: Model
 
 /**
  * As a federation does it: each participant clips, rotates, rounds and noises (`protectUpdate`), integers are added up modulo the
- * size of the ring, as the masked sum is once its masks are off, and the sum is applied (`applyFedAvg`). Masks, which cancel,
+ * size of the ring, as the masked sum is once its masks are off, and the sum is applied (`strategyOf`). Masks, which cancel,
  * are left out.
  */
 export function gridSum({ compiled, federation, noise }: Setting, base: Model, invited: number): PrivateSum {
   const { layout } = compiled;
-  const encoding = encodingOf(federation, layout.length);
+  const encoding = encodingOf(federation, layout);
   const facts = { baseHash: base.hash, invited, random: noise.random, noise };
   const bits = encoding.kind === 'grid' ? encoding.bits : 32;
   const updates: NoisedUpdate[] = [];
@@ -61,7 +61,7 @@ export function gridSum({ compiled, federation, noise }: Setting, base: Model, i
     finish() {
       const sum = sumSlices(updates);
       wrap(sum.values, bits);
-      return applyFedAvg(base, sum, layout, encoding, federation.strategy.serverLearningRate);
+      return strategyOf(federation, layout).apply(base, sum, layout, encoding);
     },
   };
 }

@@ -1,4 +1,4 @@
-import { applyFedAvg, sumSlices } from '../../shared/aggregate/index.ts';
+import { strategyOf, sumSlices } from '../../shared/aggregate/index.ts';
 import { encodingOf } from '../../shared/compress/index.ts';
 import { eventsOf, type ReleaseEvent } from '../../shared/ledger/index.ts';
 import { seededRandom } from '../../shared/random/index.ts';
@@ -37,6 +37,7 @@ export async function runRecordUnit(unit: RecordUnit, host: StudyHost): Promise<
   const { random, signal } = host;
   const privacy = { record: federation.privacy.record!, random };
   const noise = studyNoise(random);
+  const strategy = strategyOf(federation, compiled.layout);
   const models: Model[] = [zeroModel(compiled)];
   const releases: ReleaseEvent[] = [];
   for (let round = 1; round <= rounds; round++) {
@@ -51,7 +52,7 @@ export async function runRecordUnit(unit: RecordUnit, host: StudyHost): Promise<
       // Digits are dealt out: what one device releases is all that is ever released of its own.
       if (device === 0) releases.push(protectedUpdate.release);
     }
-    models.push(applyFedAvg(base, sumSlices(sent), compiled.layout, encoding, 1));
+    models.push(strategy.apply(base, sumSlices(sent), compiled.layout, encoding));
     host.onPoint({ round, accuracy: await accuracyOf(models.at(-1)!) });
   }
   return outcomeOf({

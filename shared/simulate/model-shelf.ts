@@ -1,5 +1,5 @@
 import { check } from '../errors/index.ts';
-import type { Store } from '../session/index.ts';
+import type { MemoryKey, Store } from '../session/index.ts';
 import type { Model } from '../update/index.ts';
 
 /**
@@ -8,6 +8,7 @@ import type { Model } from '../update/index.ts';
  */
 export interface ModelShelf {
   readonly store: Store;
+  readonly newest: Model;
   put(model: Model): void;
   /** @throws `model.unavailable` when it is not among the newest. */
   get(hash: string): Model;
@@ -18,12 +19,18 @@ const KEPT = 4;
 
 export function createModelShelf(initial: Model): ModelShelf {
   const models = new Map([[initial.hash, initial]]);
+  const memories = new Map<string, Float32Array<ArrayBuffer>>();
   let newest = initial;
 
   const shelf: ModelShelf = {
+    get newest() {
+      return newest;
+    },
     put(model) {
       const known = models.get(model.hash);
-      if (model.version >= newest.version) newest = known ?? model;
+      // The same model may come back as a later version.
+      if (model.version >= newest.version)
+        newest = known === undefined ? model : { ...known, version: model.version };
       if (known !== undefined) return;
       models.set(model.hash, model);
       if (models.size > KEPT) models.delete(models.keys().next().value!);
@@ -41,7 +48,14 @@ export function createModelShelf(initial: Model): ModelShelf {
       permitRelease: () => Promise.resolve(),
       appendLedger: () => Promise.resolve(),
       saveTranscript: () => Promise.resolve(),
+      loadMemory: async (key) => memories.get(nameOf(key)),
+      saveMemory: async (key, vector) => void memories.set(nameOf(key), vector),
     },
   };
   return shelf;
+}
+
+/** The data of a simulated participant goes by its name. */
+function nameOf({ dataset, kind }: MemoryKey): string {
+  return `${kind}/${dataset}`;
 }
