@@ -4,13 +4,14 @@ import { bestSuite } from '../shared/secagg/index.ts';
 import { attachCoordination, type Coordination } from './coordination/host.ts';
 import { iceServersFor } from './ice-servers.ts';
 import { attachNodeTransport } from './node-transport/index.ts';
+import { refusalOf } from './reliability/gate.ts';
 import type { Attachment, ServerContext } from './server.ts';
 
 /** The live parts of the server: introductions and relay, the server as a node, and the coordinator. */
 export async function attachFederations(
   context: ServerContext,
 ): Promise<Attachment & { readonly coordination: Coordination }> {
-  const { httpServer, repository, budgets, identity, config, log } = context;
+  const { httpServer, repository, budgets, gate, judges, engines, identity, config, log } = context;
   const suite = await bestSuite(globalThis.crypto, webCryptoRandom(globalThis.crypto));
   const { hub, transports, close } = attachNodeTransport({
     httpServer,
@@ -24,6 +25,10 @@ export async function attachFederations(
         throw thrown;
       }
     },
+    async refusalFor(participant) {
+      const block = await gate.blockOf(participant);
+      return block && refusalOf(block);
+    },
     iceServers: (participant) => iceServersFor(config.ice, participant, Date.now()),
   });
   const coordination = attachCoordination({
@@ -31,6 +36,9 @@ export async function attachFederations(
     transports,
     repository,
     budgets,
+    gate,
+    judges,
+    engines,
     secure: { identity, suite },
     log,
   });

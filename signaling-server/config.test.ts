@@ -13,6 +13,7 @@ test('without any variable the server is local, embedded and asks nobody else', 
     ice: { stunUrls: [], turnUrls: [], turnSecret: undefined, turnTtlSeconds: 3600 },
     writesPerMinute: 60,
     transcriptsKept: 10,
+    operatorKey: undefined,
     logLevel: 'info',
   });
 });
@@ -32,6 +33,7 @@ test('every variable is read; an empty one takes its default; others are no conc
     TURN_TTL_SECONDS: '600',
     WRITES_PER_MINUTE: '5',
     TRANSCRIPTS_KEPT: '3',
+    OPERATOR_KEY: 'sixteen-letters!',
     LOG_LEVEL: 'debug',
     HOME: '/root',
   });
@@ -51,6 +53,7 @@ test('every variable is read; an empty one takes its default; others are no conc
     },
     writesPerMinute: 5,
     transcriptsKept: 3,
+    operatorKey: 'sixteen-letters!',
     logLevel: 'debug',
   });
 });

@@ -27,6 +27,8 @@ export interface ServerConfig {
   readonly writesPerMinute: number;
   /** Secure rounds of each run whose transcripts are kept. */
   readonly transcriptsKept: number;
+  /** What operators show, as a bearer token, to supply held-out sets and to block. Without one nobody can. */
+  readonly operatorKey: string | undefined;
   readonly logLevel: (typeof LOG_LEVELS)[number];
 }
 
@@ -57,6 +59,9 @@ const environment = z.object({
   TURN_TTL_SECONDS: integer(60, 7 * 24 * 3600).default(3600),
   WRITES_PER_MINUTE: integer(1, 1_000_000).default(60),
   TRANSCRIPTS_KEPT: integer(1, 1_000_000).default(10),
+  OPERATOR_KEY: text
+    .regex(/^[\x21-\x7e]{16,512}$/, 'not 16 or more printable characters without spaces')
+    .optional(),
   LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
 });
 
@@ -100,6 +105,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): S
     },
     writesPerMinute: values.WRITES_PER_MINUTE,
     transcriptsKept: values.TRANSCRIPTS_KEPT,
+    operatorKey: values.OPERATOR_KEY,
     logLevel: values.LOG_LEVEL,
   };
 }

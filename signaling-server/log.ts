@@ -2,13 +2,15 @@ import { type Logger, pino, stdSerializers } from 'pino';
 import { MurmurationError } from '../shared/errors/index.ts';
 import type { ServerConfig } from './config.ts';
 
+const SECRETS = ['databaseUrl', 'turnSecret', 'credential', 'operatorKey'];
+
 /** JSON lines on standard output. Never data, updates, keys or credentials. */
 export function createLog(level: ServerConfig['logLevel']): Logger {
   return pino({
     level,
     base: null,
     redact: {
-      paths: ['databaseUrl', 'turnSecret', 'credential', '*.databaseUrl', '*.turnSecret', '*.credential'],
+      paths: SECRETS.flatMap((name) => [name, `*.${name}`]),
     },
     serializers: { err: describeError },
   });

@@ -9,10 +9,14 @@ import type { Identity } from '../shared/identity/index.ts';
 import { webCryptoRandom } from '../shared/random/index.ts';
 import { createApp } from './app.ts';
 import type { ServerConfig } from './config.ts';
+import { createEngineBoard, type EngineBoard } from './engines/engine-board.ts';
+import { heldOutFiles } from './evaluation/held-out-files.ts';
+import { createJudges, type Judges } from './evaluation/judges.ts';
 import { mountPage } from './http/page-routes.ts';
 import { createLog } from './log.ts';
 import type { BudgetService } from './privacy/budget-service.ts';
 import { openBudgets } from './privacy/open-budgets.ts';
+import { createGate, type Gate } from './reliability/gate.ts';
 import { seedSamples } from './seed.ts';
 import { openDatabase } from './storage/database.ts';
 import { fileBlobStore } from './storage/file-blob-store.ts';
@@ -25,6 +29,12 @@ export interface ServerContext {
   readonly httpServer: Server;
   readonly repository: Repository;
   readonly budgets: BudgetService;
+  /** Who may not take part. */
+  readonly gate: Gate;
+  /** Run models on the held-out examples of the operator. */
+  readonly judges: Judges;
+  /** What computes what here. */
+  readonly engines: EngineBoard;
   /** What this server signs with. */
   readonly identity: Identity;
   readonly config: ServerConfig;
@@ -49,6 +59,7 @@ export interface RunningServer {
   readonly repository: Repository;
   /** Limits and charges: for those who run the server; no address changes them. */
   readonly budgets: BudgetService;
+  readonly gate: Gate;
   /** Finishes the requests at hand, then closes everything. A second call waits for the first. */
   close(): Promise<void>;
 }
@@ -81,13 +92,31 @@ export async function startServer(
 
     const budgets = openBudgets(repository, log);
 
-    const app = createApp({ config, database, repository, budgets, identity, log });
+    const gate = createGate(repository);
+    const engines = createEngineBoard();
+    const heldOut = heldOutFiles(config.dataDir);
+    const judges = createJudges({ files: heldOut, board: engines, log });
+    closers.push(() => judges.close());
+
+    const served = { config, database, repository, budgets, gate, heldOut, judges, engines, identity, log };
+    const app = createApp(served);
     const httpServer = createAdaptorServer({ fetch: app.fetch }) as Server;
     const stop = gracefulStop(httpServer, log);
     // Closed in reverse: first nothing new, then the attachments, then what is still at hand, last the database.
     closers.push(stop.finishRequests);
     for (const attach of overrides.attach ?? []) {
-      const attachment = await attach({ app, httpServer, repository, budgets, identity, config, log });
+      const attachment = await attach({
+        app,
+        httpServer,
+        repository,
+        budgets,
+        gate,
+        judges,
+        engines,
+        identity,
+        config,
+        log,
+      });
       closers.push(() => attachment.close());
     }
     mountPage(app, resolve(config.webRoot));
@@ -97,7 +126,7 @@ export async function startServer(
     const { port } = httpServer.address() as AddressInfo;
     const url = config.publicOrigin ?? `http://${urlHost(config.host)}:${port}`;
     log.info({ url, port, database: database.kind }, 'listening');
-    return { url, port, repository, budgets, close };
+    return { url, port, repository, budgets, gate, close };
   } catch (error) {
     await close();
     throw error;

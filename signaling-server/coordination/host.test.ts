@@ -14,9 +14,11 @@ import { memoryStore } from '../../shared/testing/memory-store.ts';
 import { compileModel } from '../../shared/training/index.ts';
 import { systemClock } from '../../shared/transport/clock.ts';
 import { makeModel } from '../../shared/update/index.ts';
+import { createEngineBoard } from '../engines/engine-board.ts';
 import type { HubServer } from '../hub/index.ts';
 import { openBudgets } from '../privacy/open-budgets.ts';
 import { plannedEvent } from '../privacy/releases-of.ts';
+import { createGate } from '../reliability/gate.ts';
 import { openDatabase } from '../storage/database.ts';
 import { fileBlobStore } from '../storage/file-blob-store.ts';
 import { repositoryOver } from '../storage/repository.ts';
@@ -26,6 +28,7 @@ import { attachCoordination } from './host.ts';
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
 
 const EXAMPLES = 100;
+const WAIT = { timeout: 30_000, interval: 20 };
 const ids = ['A', 'B'].map((letter) => letter.repeat(22) as ParticipantId);
 
 function federationOf(id: string, epsilon: number): Federation {
@@ -78,24 +81,44 @@ async function openHost() {
       check();
     });
   const budgets = openBudgets(repository, log);
+  const gate = createGate(repository);
+  const told: [ParticipantId, string][] = [];
   const network = createMemoryNetwork(systemClock, seededRandom('network'));
   let arrived: (federation: string) => void = () => undefined;
   const random = webCryptoRandom(crypto);
   const coordination = attachCoordination({
     hub: {
       subscribe(listener) {
-        arrived = (federation) => listener({ type: 'arrived', federation, participant: ids[0]! } as never);
+        arrived = (federation) =>
+          listener({ type: 'arrived', federation, presence: { peer: ids[0]!, incarnation: 1 } });
         return () => undefined;
       },
-    } as HubServer,
+      peers: () => [],
+      notify: (_, participant, { code }) => void told.push([participant, code]),
+      expel: (participant, { code }) => void told.push([participant, code]),
+    } as Pick<HubServer, 'subscribe' | 'peers' | 'notify' | 'expel'> as HubServer,
     transports: { transportFor: () => network.connect(SERVER, 1) } as never,
     repository,
     budgets,
+    gate,
+    engines: createEngineBoard(),
+    judges: { judgeOf: () => ({ evaluate: () => Promise.reject(new Error('nobody asks')) }) as never },
     secure: { identity: nobleIdentity(random.bytes(32)), suite: nobleSuite(random) },
     log,
   });
   closers.push(() => coordination.close());
-  return { repository, budgets, network, logged, lines, arrive: (id: string) => arrived(id) };
+  const { stateOf } = coordination;
+  return {
+    stateOf,
+    repository,
+    budgets,
+    gate,
+    told,
+    network,
+    logged,
+    lines,
+    arrive: (id: string) => arrived(id),
+  };
 }
 
 function participant(
@@ -106,7 +129,7 @@ function participant(
 ): SessionNode {
   const { layout } = compileModel(federation);
   const base = makeModel(0, layout, new Float32Array(layout.length));
-  const noise = eventOfRound(federation);
+  const noise = federation.privacy.record && { recordNoise: eventOfRound(federation) };
   const trainer: Trainer = {
     layout,
     initialModel: async () => base,
@@ -115,7 +138,7 @@ function participant(
         layoutHash: layout.hash,
         delta: new Float32Array(layout.length),
         examples: EXAMPLES,
-        recordNoise: noise,
+        ...noise,
       },
       loss: 1,
     }),
@@ -181,4 +204,47 @@ test('C-38: rounds go on as long as the budget of those who take part, and then 
   expect(spent).toBeGreaterThan(0.999);
   expect(spent).toBeLessThanOrEqual(1);
   expect(lines.filter(({ level }) => level === 50)).toEqual([]);
+});
+
+test('whoever is blocked is told, not invited until it is unblocked, and everyone is counted', async () => {
+  const { repository, gate, told, network, logged, arrive, stateOf } = await openHost();
+  const { privacy: _, ...plain } = federationOf('plain', 1);
+  const federation = parseFederation({ ...plain, rounds: { maximum: 1_000 } });
+  await repository.putFederation(federation);
+  const run = (await repository.currentRun(federation)).id;
+  arrive('plain');
+  await logged(({ msg }) => msg === 'coordinating');
+  for (const id of ids) participant(id, federation, run, network);
+  const roundsAfter = async (round: number): Promise<number> => {
+    const records = await vi.waitUntil(async () => {
+      const newer = await repository.loadRecords(run, round + 1);
+      return newer.length > 0 ? newer : undefined;
+    }, WAIT);
+    return records.at(-1)!.round;
+  };
+  await roundsAfter(0);
+
+  await gate.block(ids[1]!, 'Why.');
+  await vi.waitUntil(() => told.length > 0, WAIT);
+  expect(told).toEqual([[ids[1], 'participant.blocked']]);
+  // A round that was under way may end, but no other begins: it takes two.
+  await vi.waitUntil(() => {
+    const { status, allowances } = stateOf('plain')!.coordinator!;
+    return status.name === 'gathering' && allowances.get(ids[1]!) === 0;
+  }, WAIT);
+  const last = stateOf('plain')!.coordinator!.model!.version;
+
+  expect(await gate.unblock(ids[1]!)).toBe(true);
+  const more = await roundsAfter(last);
+  await vi.waitUntil(
+    async () => (await repository.listReliability('plain', 9)).every(({ survived }) => survived >= more),
+    WAIT,
+  );
+  const rows = await repository.listReliability('plain', 9);
+  expect(rows.map(({ participant }) => participant)).toEqual(ids);
+  for (const row of rows) {
+    expect(row.survived).toBe(row.uploaded);
+    expect(row.invitations).toBeGreaterThanOrEqual(row.survived);
+    expect(row).toMatchObject({ rejections: 0, missedDeadlines: 0, refusals: {} });
+  }
 });

@@ -31,6 +31,8 @@ export interface Ration {
   catchUp(records: readonly RoundRecord[]): void;
   joined(participant: ParticipantId, examples: number): void;
   committed(record: RoundRecord): void;
+  /** Whoever may not take part for another reason is told of no rounds until it may again. */
+  setAllowed(participant: ParticipantId, allowed: boolean): void;
   /** Resolves when nothing is under way any more. */
   close(): Promise<void>;
 }
@@ -48,6 +50,7 @@ export function createRation(options: RationOptions): Ration {
   const rounds = new Map<ParticipantId, number>();
   /** What each was told, and after how many rounds of this session. */
   const told = new Map<ParticipantId, { readonly rounds: number; readonly after: number }>();
+  const barred = new Set<ParticipantId>();
   const lifetime = new AbortController();
   let queue: Promise<void> = Promise.resolve();
 
@@ -93,7 +96,7 @@ export function createRation(options: RationOptions): Ration {
       if (lifetime.signal.aborted) return;
       told.set(participant, { rounds: left, after });
       // Rounds that ended meanwhile are not in what was read.
-      allow(participant, leftOf(participant)!);
+      allow(participant, barred.has(participant) ? 0 : leftOf(participant)!);
     });
   }
 
@@ -131,6 +134,14 @@ export function createRation(options: RationOptions): Ration {
     joined(participant, count) {
       examples.set(participant, count);
       tell(participant);
+    },
+
+    setAllowed(participant, allowed) {
+      if (allowed) barred.delete(participant);
+      else barred.add(participant);
+      if (!examples.has(participant)) return;
+      if (allowed) tell(participant);
+      else allow(participant, 0);
     },
 
     async close() {

@@ -5,7 +5,7 @@ const bodyOf = async (ping: () => Promise<void>, patienceMs?: number) => {
   const response = await healthRoute(
     { kind: 'postgres', ping },
     { publicKey: Uint8Array.of(251, 255) },
-    patienceMs,
+    { engines: { reports: {} }, ...(patienceMs === undefined ? {} : { patienceMs }) },
   ).request('/');
   return [response.status, await response.json()];
 };

@@ -16,6 +16,8 @@ export interface Admitted {
 
 export interface Greeter extends ConnectionOptions {
   lookupFederation(id: string): Promise<boolean>;
+  /** Why this participant may not enter. SPEC H-10. */
+  refusalFor(participant: ParticipantId): Promise<MurmurationError | undefined>;
   isFull(federation: string, participant: ParticipantId): boolean;
   admit(connection: Connection, hello: Hello): Admitted;
   /** Once per connection: its participant was let in, or it closed before. */
@@ -80,16 +82,13 @@ export function greet(socket: WebSocket, federation: string, greeter: Greeter): 
   };
 
   const checkFederation = async (hello: Hello): Promise<void> => {
-    const known = await greeter.lookupFederation(federation).catch((thrown: unknown) => {
-      log.error({ err: thrown }, 'hub: could not look a federation up');
-      throw new MurmurationError('http.unavailable', 'The server cannot look federations up at the moment.', {
-        remedy: 'Connect again.',
-      });
-    });
+    const known = await greeter.lookupFederation(federation).catch(lookupFailed);
     check(known, 'federation.unknown', 'The server does not know this federation.', {
       received: federation,
       remedy: 'Check the link, or add the federation to this server.',
     });
+    const refusal = await greeter.refusalFor(hello.participant).catch(lookupFailed);
+    if (refusal !== undefined) throw refusal;
     check(
       !greeter.isFull(federation, hello.participant),
       'http.unavailable',
@@ -99,6 +98,13 @@ export function greet(socket: WebSocket, federation: string, greeter: Greeter): 
         remedy: 'Try again later.',
       },
     );
+  };
+
+  const lookupFailed = (thrown: unknown): never => {
+    log.error({ err: thrown }, 'hub: could not look a federation or a participant up');
+    throw new MurmurationError('http.unavailable', 'The server cannot look federations up at the moment.', {
+      remedy: 'Connect again.',
+    });
   };
 
   /** Before anyone is let in, the first thing that goes wrong ends the connection. */

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { MurmurationError } from '../../shared/errors/index.ts';
 import { createNobleIdentity, toBase64Url } from '../../shared/identity/index.ts';
 import { seededRandom } from '../../shared/random/index.ts';
 import {
@@ -133,6 +134,42 @@ describe('handshake', () => {
     const { error } = await client.texts.find(ofType('refused'));
     expect(error.code).toBe('http.unavailable');
     expect(JSON.stringify(error)).not.toContain('secret');
+  });
+
+  test('H-10: whoever may not take part is refused by name, others are not', async () => {
+    const blocked = new MurmurationError('participant.blocked', 'Blocked.');
+    const at = await world({ refusalFor: async (id) => (id === mallory.id ? blocked : undefined) });
+    const client = raw(at);
+    await client.hello(mallory);
+    expect((await client.texts.find(ofType('refused'))).error.code).toBe('participant.blocked');
+    expect(await client.closed).toBe(CLOSE.refused);
+    await raw(at).join();
+    const failing = await world({ refusalFor: () => Promise.reject(new Error('secret')) });
+    const unlucky = raw(failing);
+    await unlucky.hello(mallory);
+    const { error } = await unlucky.texts.find(ofType('refused'));
+    expect(error.code).toBe('http.unavailable');
+    expect(JSON.stringify(error)).not.toContain('secret');
+  });
+
+  test('H-10: whoever is expelled is told why, in every federation, and its bearer token ends', async () => {
+    const at = await world();
+    const clients = [raw(at), raw(at, 'other')];
+    for (const client of clients) await client.join(mallory);
+    const bystanders = [raw(at), raw(at, 'other')];
+    for (const bystander of bystanders) await bystander.join();
+    const tokens = await Promise.all(
+      clients.map(async ({ texts }) => (await texts.find(ofType('welcome'))).token),
+    );
+    expect(tokens.map((token) => at.hub.authorize(token)?.participant)).toEqual([mallory.id, mallory.id]);
+    at.hub.expel(mallory.id, new MurmurationError('participant.blocked', 'Blocked.'));
+    for (const client of clients) {
+      expect((await client.texts.find(ofType('refused'))).error.code).toBe('participant.blocked');
+      expect(await client.closed).toBe(CLOSE.refused);
+    }
+    for (const { texts } of bystanders) await texts.find(ofType('departed'));
+    expect(tokens.map((token) => at.hub.authorize(token))).toEqual([undefined, undefined]);
+    for (const { socket } of bystanders) expect(socket.readyState).toBe(socket.OPEN);
   });
 
   test('H-01: frames before the hello, and silence, end the connection', async () => {

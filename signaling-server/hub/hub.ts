@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
+import type { MurmurationError } from '../../shared/errors/index.ts';
 import type { ParticipantId } from '../../shared/identity/index.ts';
 import type { Clock } from '../../shared/transport/clock.ts';
 import { createEmitter } from '../../shared/transport/emitter.ts';
@@ -50,6 +51,10 @@ export interface HubServer {
   send(federation: string, to: ParticipantId, frame: NodeFrame): boolean;
   /** Refuses something a participant sent, and counts it against its connection. */
   fault(federation: string, participant: ParticipantId, thrown: unknown): void;
+  /** Tells a participant something by name, which does not count against it. */
+  notify(federation: string, participant: ParticipantId, error: MurmurationError): void;
+  /** Ends the connections of a participant to all federations, by name. SPEC H-10. */
+  expel(participant: ParticipantId, error: MurmurationError): void;
   /** @returns whose bearer token this is. */
   authorize(token: string): Credential | undefined;
   /** Says goodbye to everyone; resolves when all connections are closed. */
@@ -59,6 +64,8 @@ export interface HubServer {
 export interface HubOptions {
   /** Whether there is such a federation to join. */
   lookupFederation(id: string): Promise<boolean>;
+  /** Why this participant may not enter; left out, all may. */
+  refusalFor?(participant: ParticipantId): Promise<MurmurationError | undefined>;
   iceServers(participant: ParticipantId): readonly IceServer[];
   readonly log: Log;
   readonly limits?: Partial<HubLimits>;
@@ -102,6 +109,7 @@ export function createHub(options: HubOptions): HubServer {
     clock,
     log,
     lookupFederation: async (id) => options.lookupFederation(id),
+    refusalFor: async (participant) => options.refusalFor?.(participant),
     isFull: (federation, participant) =>
       rooms.find(federation, participant) === undefined &&
       rooms.presences(federation).length >= limits.maxPeersPerFederation,
@@ -180,6 +188,15 @@ export function createHub(options: HubOptions): HubServer {
       return true;
     },
     fault: (federation, participant, thrown) => rooms.find(federation, participant)?.connection.fault(thrown),
+    notify: (federation, participant, error) => rooms.find(federation, participant)?.connection.notify(error),
+    expel(participant, error) {
+      for (const member of rooms.membersOf(participant)) {
+        // Its bearer token ends with the connection.
+        member.left = true;
+        member.connection.notify(error);
+        member.connection.end(CLOSE.refused, error.code);
+      }
+    },
     authorize: credentials.find,
     close() {
       closing ??= shutDown();

@@ -42,6 +42,8 @@ export interface Rooms {
   receiveFrame(member: Member, bytes: Uint8Array<ArrayBuffer>): void;
   find(federation: string, participant: ParticipantId): Member | undefined;
   presences(federation: string): readonly Presence[];
+  /** Of one participant, in all federations. */
+  membersOf(participant: ParticipantId): readonly Member[];
   setNode(federation: string, present: boolean): void;
 }
 
@@ -165,6 +167,7 @@ export function createRooms(options: {
     },
     find,
     presences: (federation) => [...(rooms.get(federation)?.members.values() ?? [])].map((m) => m.presence),
+    membersOf: (participant) => [...rooms.values()].flatMap(({ members }) => members.get(participant) ?? []),
     setNode(federation, present) {
       const room = roomOf(federation);
       if (room.node === present) return removeIfEmpty(federation, room);

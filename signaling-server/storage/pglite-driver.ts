@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { Logger } from 'pino';
+import { threadScript } from '../threads/thread-script.ts';
 import { lockDataFolder } from './data-folder-lock.ts';
 import type { PgliteReply, PgliteRequest } from './pglite-protocol.ts';
 import { type SqlDriver, STATEMENT_TIMEOUT_MS } from './sql-driver.ts';
@@ -34,7 +35,7 @@ const MAINTAIN_TIMEOUT_MS = 300_000;
 export async function pgliteDriver(
   dataDir: string,
   log: Logger,
-  script: URL = threadScript(),
+  script: URL = threadScript(new URL('./pglite-thread.ts', import.meta.url)),
 ): Promise<SqlDriver> {
   const lock = await lockDataFolder(dataDir);
   const folder = join(dataDir, 'database');
@@ -112,14 +113,6 @@ function startThread(script: URL, folder: string, ended: (reason: string) => voi
   });
   worker.unref();
   return { worker, pending };
-}
-
-/** Worker threads do not inherit the TypeScript loader, so the thread's first lines install it. */
-function threadScript(): URL {
-  const loader = import.meta.resolve('tsx/esm/api');
-  const thread = new URL('./pglite-thread.ts', import.meta.url).href;
-  const source = `import { register } from ${JSON.stringify(loader)}; register(); await import(${JSON.stringify(thread)});`;
-  return new URL(`data:text/javascript,${encodeURIComponent(source)}`);
 }
 
 function unavailable(reason: string): Error {

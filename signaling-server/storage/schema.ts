@@ -12,6 +12,7 @@ import {
   text,
   uniqueIndex,
 } from 'drizzle-orm/pg-core';
+import { NEWCOMER } from '../../shared/aggregate/robust/reputation.ts';
 import type { Federation } from '../../shared/federation/index.ts';
 import type { LedgerEntry } from '../../shared/ledger/index.ts';
 import type { RoundRecord } from '../../shared/wire/index.ts';
@@ -169,6 +170,62 @@ export const budgetEntries = pgTable(
   // Whoever decides by a chain writes its next place: of two that decide at once, one finds the place taken.
   (table) => [primaryKey({ columns: [table.kind, table.subject, table.seq] })],
 );
+
+/**
+ * How participants keep their appointments in each federation: numbers of what a coordinator sees anyway. Evidence is forgotten
+ * with time (reliability/reputation.ts).
+ */
+export const reliability = pgTable(
+  'reliability',
+  {
+    federation: text('federation').notNull(),
+    participant: text('participant').notNull(),
+    invitations: bigint('invitations', { mode: 'number' }).notNull(),
+    trained: bigint('trained', { mode: 'number' }).notNull(),
+    uploaded: bigint('uploaded', { mode: 'number' }).notNull(),
+    survived: bigint('survived', { mode: 'number' }).notNull(),
+    missedDeadlines: bigint('missed_deadlines', { mode: 'number' }).notNull(),
+    dropOuts: bigint('drop_outs', { mode: 'number' }).notNull(),
+    rejections: bigint('rejections', { mode: 'number' }).notNull(),
+    /** By the code that the participant gave. */
+    refusals: jsonb('refusals').$type<Readonly<Record<string, number>>>().notNull(),
+    /** Over the invitations that it trained for. */
+    trainMsSum: doublePrecision('train_ms_sum').notNull(),
+    successes: doublePrecision('successes').notNull(),
+    failures: doublePrecision('failures').notNull(),
+    /** What the sums of its groups tell: shared/aggregate/robust/reputation.ts. */
+    suspicion: doublePrecision('suspicion').notNull().default(NEWCOMER.suspicion),
+    contribution: doublePrecision('contribution').notNull().default(NEWCOMER.contribution),
+    scoredRounds: integer('scored_rounds').notNull().default(NEWCOMER.rounds),
+    /** The newest attempt, and the newest score, in these numbers: told again, they change nothing. */
+    lastAttempt: text('last_attempt').notNull(),
+    lastScore: text('last_score').notNull().default(''),
+    updatedAtMs: atMs('updated_at_ms'),
+  },
+  (table) => [primaryKey({ columns: [table.federation, table.participant] })],
+);
+
+/** Who may not take part, in one federation, or in any where `federation` is empty. */
+export const standings = pgTable(
+  'standings',
+  {
+    federation: text('federation').notNull(),
+    participant: text('participant').notNull(),
+    state: text('state').$type<StandingState>().notNull(),
+    /** Of a quarantine its cause; of a block what the operator wrote, which only the participant and operators read. */
+    reason: text('reason').notNull(),
+    sinceMs: atMs('since_ms'),
+    /** Null: until somebody changes it. */
+    untilMs: bigint('until_ms', { mode: 'number' }),
+    /** Quarantines so far. */
+    times: integer('times').notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.federation, table.participant] }),
+    index('standings_participant').on(table.participant),
+  ],
+);
+export type StandingState = 'blocked' | 'quarantined' | 'clear';
 
 export const participants = pgTable('participants', {
   id: text('id').primaryKey(),

@@ -2,15 +2,18 @@ import { and, asc, desc, eq, gte, sql } from 'drizzle-orm';
 import { check } from '../../shared/errors/index.ts';
 import { appendEntry, type ChainedEntry } from '../../shared/ledger/index.ts';
 import type { Store } from '../../shared/session/ports.ts';
-import { hashWeights, modelBytes, splitModelBytes } from '../../shared/update/index.ts';
+import { hashModel, type Model, modelBytes, splitModelBytes } from '../../shared/update/index.ts';
 import type { RoundRecord } from '../../shared/wire/index.ts';
 import { type BlobStore, readBlob } from './blob-store.ts';
 import type { Database } from './database.ts';
+import type { ModelVersion } from './run-repository.ts';
 import { ledgerEvents, metrics, modelVersions, rounds } from './schema.ts';
 
 export interface ServerStore extends Omit<Store, 'saveTranscript'> {
   /** As {@link Store.loadRecords}, at most `limit` of them. */
   listRecords(run: string, fromRound: number, limit: number): Promise<RoundRecord[]>;
+  /** The model of a version, checked. @throws `storage.corrupt`. */
+  readModel(version: Pick<ModelVersion, 'version' | 'layoutHash' | 'hash' | 'blob'>): Promise<Model>;
   /** The chain of one dataset, oldest first. */
   readLedger(dataset: string): Promise<ChainedEntry[]>;
 }
@@ -45,7 +48,28 @@ export function serverStore(database: Database, blobs: BlobStore, nowMs: () => n
       return limit === undefined ? query : query.limit(limit);
     });
 
+  const readModel = async (
+    row: Pick<ModelVersion, 'version' | 'layoutHash' | 'hash' | 'blob'>,
+  ): Promise<Model> => {
+    const { version, layoutHash, hash } = row;
+    const bytes = await readBlob(blobs, row.blob);
+    const parts = splitModelBytes(bytes);
+    const found = parts && hashModel(layoutHash, parts);
+    check(
+      parts !== undefined && found === hash,
+      'storage.corrupt',
+      'The stored model is not the one that was saved.',
+      {
+        expected: hash,
+        received: found ?? `${bytes.byteLength} bytes`,
+        remedy: 'Restore the database and the model files from the same backup.',
+      },
+    );
+    return { version, layoutHash, ...parts, hash };
+  };
+
   return {
+    readModel,
     loadRecords: (run, fromRound) => selectRecords(run, fromRound, undefined),
     listRecords: selectRecords,
 
@@ -58,22 +82,7 @@ export function serverStore(database: Database, blobs: BlobStore, nowMs: () => n
           .orderBy(desc(modelVersions.version))
           .limit(1),
       );
-      if (newest === undefined) return undefined;
-      const { version, layoutHash, hash } = newest;
-      const bytes = await readBlob(blobs, newest.blob);
-      const parts = splitModelBytes(bytes);
-      const found = parts && hashWeights(layoutHash, parts.weights, parts.clipNorm);
-      check(
-        parts !== undefined && found === hash,
-        'storage.corrupt',
-        'The stored model is not the one that was saved.',
-        {
-          expected: hash,
-          received: found ?? `${bytes.byteLength} bytes`,
-          remedy: 'Restore the database and the model files from the same backup.',
-        },
-      );
-      return { version, layoutHash, ...parts, hash };
+      return newest && readModel(newest);
     },
 
     async saveModel(run, model) {
@@ -121,6 +130,10 @@ export function serverStore(database: Database, blobs: BlobStore, nowMs: () => n
     },
 
     permitRelease: () => Promise.resolve(),
+
+    // The server trains nothing, so there is nothing of its own to remember.
+    loadMemory: () => Promise.resolve(undefined),
+    saveMemory: () => Promise.resolve(),
 
     async appendLedger(entry) {
       while (true) {

@@ -10,7 +10,7 @@ import { createHubClient } from '../../shared/transport/hub-client.ts';
 import { HUB_PROTOCOL, helloStatement, type ServerText } from '../../shared/transport/hub-protocol.ts';
 import type { TransportEvent } from '../../shared/transport/port.ts';
 import { createServerChannel, type ServerChannelOptions } from '../../shared/transport/server-channel.ts';
-import { type HubLimits, type Log, systemClock } from '../hub/index.ts';
+import { type HubLimits, type HubOptions, type Log, systemClock } from '../hub/index.ts';
 import { attachNodeTransport, type NodeTransportLimits } from '../node-transport/index.ts';
 
 export const FEDERATION = 'digits';
@@ -21,6 +21,7 @@ export interface WorldOptions {
   readonly limits?: Partial<HubLimits>;
   readonly nodeLimits?: Partial<NodeTransportLimits>;
   readonly lookupFederation?: (id: string) => Promise<boolean>;
+  readonly refusalFor?: NonNullable<HubOptions['refusalFor']>;
 }
 
 /** A real HTTP server with the hub and the node transport on it, as the product mounts them. */
@@ -35,6 +36,7 @@ export async function startWorld(options: WorldOptions = {}) {
     log,
     lookupFederation: options.lookupFederation ?? (async (id) => id === FEDERATION || id === 'other'),
     iceServers: (participant) => [{ urls: ['stun:stun.example.org'], username: participant }],
+    ...(options.refusalFor === undefined ? {} : { refusalFor: options.refusalFor }),
     ...(options.limits === undefined ? {} : { limits: options.limits }),
     ...(options.nodeLimits === undefined ? {} : { nodeLimits: options.nodeLimits }),
   });

@@ -11,6 +11,7 @@ import { readBlob } from '../storage/blob-store.ts';
 import type { Database } from '../storage/database.ts';
 import type { Repository } from '../storage/repository.ts';
 import { privacyContract } from './privacy-contract.ts';
+import { reliabilityContract } from './reliability-contract.ts';
 import { silentLog } from './silent-log.ts';
 
 export interface OpenedRepository {
@@ -27,7 +28,7 @@ export const TRANSCRIPTS_KEPT = 3;
 export async function clearRows(database: Database): Promise<void> {
   await database.run((db) =>
     db.execute(
-      sql`truncate federations, runs, rounds, model_versions, metrics, ledger_events, participants, transcripts, server_identity, releases, budget_entries`,
+      sql`truncate federations, runs, rounds, model_versions, metrics, ledger_events, participants, transcripts, server_identity, releases, budget_entries, reliability, standings`,
     ),
   );
 }
@@ -105,6 +106,7 @@ export function repositoryContract(name: string, open: () => Promise<OpenedRepos
   );
 
   privacyContract(name, () => opened);
+  reliabilityContract(name, () => opened);
 
   describe(`the repository on ${name}`, () => {
     describe('federations', () => {
@@ -223,6 +225,69 @@ export function repositoryContract(name: string, open: () => Promise<OpenedRepos
         await repository.saveModel(id, modelOf(9, 3, 4));
         const summary = await repository.getRun(id);
         expect(summary).toMatchObject({ round: 10, model: { version: 10, bytes: 8 } });
+      });
+    });
+
+    describe('lineage', () => {
+      const evaluation = (correct: number, lossSum = 1) => ({ total: 10, correct, lossSum });
+      const run = 'lineage';
+
+      test('says where each version comes from, which is best, and which are kept here', async () => {
+        await repository.saveModel(run, modelOf(2, 1, 2));
+        const { hash } = await repository.findVersion(run, 2);
+        await repository.saveRecord(run, recordOf(1, { evaluation: evaluation(7) }));
+        await repository.saveRecord(run, recordOf(2, { hash, evaluation: evaluation(9) }));
+        await repository.saveRecord(
+          run,
+          recordOf(3, { evaluation: evaluation(9), survivors: [], rollback: { to: 2 } }),
+        );
+        await repository.saveRecord(run, recordOf(4));
+        const lineage = await repository.listLineage(run, 0, 10);
+        expect(
+          lineage.map(({ version, best, survivors, bytes }) => [version, best, survivors, bytes]),
+        ).toEqual([
+          [1, false, 1, null],
+          [2, true, 1, 8],
+          [3, false, 0, null],
+          [4, false, 1, null],
+        ]);
+        expect(lineage[1]).toMatchObject({
+          hash,
+          base: 'a'.repeat(64),
+          evaluation: evaluation(9),
+          rollback: null,
+        });
+        expect(await repository.listLineage(run, 2, 1)).toEqual([lineage[1]]);
+        expect(lineage.map(({ rollback }) => rollback)).toEqual([null, null, 2, null]);
+        expect(await repository.bestVersion(run)).toBe(2);
+      });
+
+      test('of a round that was committed twice the last counts', async () => {
+        await repository.saveRecord('fork', recordOf(1, { term: 2, hash: 'b'.repeat(64) }));
+        await repository.saveRecord('fork', recordOf(1, { term: 1, attempt: 5, hash: 'c'.repeat(64) }));
+        expect((await repository.listLineage('fork', 0, 10)).map(({ hash }) => hash)).toEqual([
+          'b'.repeat(64),
+        ]);
+      });
+
+      test('where nothing can be right, the least loss is best; before the first evaluation nothing is', async () => {
+        expect(await repository.bestVersion('values')).toBeUndefined();
+        for (const [round, loss] of [5, 2, 2, 3].entries())
+          await repository.saveRecord('values', recordOf(round + 1, { evaluation: evaluation(0, loss) }));
+        expect(await repository.bestVersion('values')).toBe(2);
+        expect(await repository.listLineage('nothing', 0, 10)).toEqual([]);
+      });
+
+      test('the file of the best version stays, whatever is saved after it', async () => {
+        await repository.saveModel('kept', modelOf(1, 1, 2));
+        await repository.saveRecord('kept', recordOf(1, { evaluation: evaluation(9) }));
+        for (let round = 2; round <= 12; round++) {
+          await repository.saveModel('kept', modelOf(round, round, round));
+          await repository.saveRecord('kept', recordOf(round, { evaluation: evaluation(1) }));
+        }
+        const best = (await repository.bestVersion('kept'))!;
+        const { blob } = await repository.findVersion('kept', best);
+        expect([...new Float32Array((await readBlob(repository.blobs, blob)).buffer)]).toEqual([1, 2]);
       });
     });
 

@@ -1,0 +1,44 @@
+import type { Federation } from '../../shared/federation/index.ts';
+import type { EvaluationCounts } from '../../shared/training/port.ts';
+import type { Model } from '../../shared/update/index.ts';
+import type { EngineReport } from '../engines/choose-engine.ts';
+import type { ChangedPredictions } from './changed-predictions.ts';
+import type { WeightComparison } from './compare-weights.ts';
+import type { HeldOutFormat } from './held-out-reader.ts';
+
+/** Where held-out examples come from: a file, the public test digits, or nowhere. */
+export type HeldOutSource =
+  | { readonly kind: 'file'; readonly path: string; readonly format: HeldOutFormat }
+  | { readonly kind: 'digits' }
+  | { readonly kind: 'none' };
+
+export interface ThreadSetup {
+  readonly federation: Pick<Federation, 'data' | 'model'>;
+  readonly source: HeldOutSource;
+  /** Only reads the examples, and ends. */
+  readonly readOnly?: boolean;
+}
+
+/** A model without what only training needs. */
+export type JudgedModel = Pick<Model, 'version' | 'layoutHash' | 'weights' | 'hash'>;
+
+export type ThreadJob =
+  | { readonly kind: 'evaluate'; readonly model: JudgedModel }
+  | { readonly kind: 'compare'; readonly from: JudgedModel; readonly to: JudgedModel };
+
+export interface ThreadReady {
+  readonly examples: number;
+  readonly classes: Readonly<Record<string, number>> | undefined;
+  /** Undefined where nothing is to be computed. */
+  readonly engine: EngineReport | undefined;
+}
+
+export interface ModelComparison {
+  readonly weights: WeightComparison;
+  /** Both on the same held-out examples; null without any. */
+  readonly evaluations: { readonly from: EvaluationCounts; readonly to: EvaluationCounts } | null;
+  /** Null without held-out examples, and for a value target, which has no right and wrong. */
+  readonly predictions: ChangedPredictions | null;
+}
+
+export type ThreadResult = EvaluationCounts | ModelComparison;
