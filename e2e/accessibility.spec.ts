@@ -44,6 +44,27 @@ for (const colorScheme of ['light', 'dark'] as const) {
     await expect(page.getByRole('img', { name: 'From the devices to the shared model' })).toBeVisible();
     await look('a federation that aggregates securely');
 
+    await defineFederation(
+      server.url,
+      quickFederation('robust', {
+        strategy: {
+          type: 'fedavg',
+          weighting: 'uniform',
+          robust: { rule: { type: 'median' }, byzantine: 2 },
+          compression: { uploadBytes: 30_000 },
+          selection: { by: 'resources' },
+        },
+        cohort: { minParticipants: 20, groupSize: 4, maxParticipants: 40 },
+        paths: ['server'],
+      }),
+    );
+    await page.goto(`${server.url}/f/robust`);
+    await expect(page.getByTestId('tolerance')).toBeVisible();
+    await page.getByTestId('compression').scrollIntoViewIfNeeded();
+    await page.getByText('What else was weighed').click();
+    await expect(page.getByTestId('reports-speed')).toBeVisible();
+    await look('a federation with a robust rule and few bytes');
+
     await page.goto(server.url);
     await expect(page.getByTestId('federation').first()).toBeVisible();
     await look('federations');
@@ -64,7 +85,12 @@ for (const colorScheme of ['light', 'dark'] as const) {
 
     await page.goto(`${server.url}/model/seen`);
     await expect(page.getByTestId('digit-pad')).toBeVisible();
-    await look('a model');
+    await expect(page.getByTestId('version')).toHaveCount(2);
+    await page.getByTestId('compare').click();
+    await expect(page.getByTestId('comparison')).toBeVisible();
+    await page.getByTestId('personalize-start').click();
+    await expect(page.getByTestId('personal-result')).toBeVisible({ timeout: ROUNDS_MS });
+    await look('a model, its versions and an own one');
     await page.goto(`${server.url}/model/digits-cnn`);
     await expect(page.getByRole('heading', { name: 'No model yet' })).toBeVisible();
     await look('no model yet');

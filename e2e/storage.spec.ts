@@ -183,6 +183,39 @@ test('L-03: the same examples imported again go on with their ledger, in any ord
   expect(seen).toEqual({ same: true, other: false, releases: 1, records: [4, 5] });
 });
 
+test('Y-03: what strategies remember is deleted with the last dataset of the same data', async () => {
+  const seen = await page.evaluate(async () => {
+    const client = data.createDataClient();
+    const importText = async (rows: readonly string[]) => {
+      const file = new File([`age,label\n${rows.join('\n')}\n`], 'people.csv');
+      const { importId } = await client.importFile(file, undefined, {}, () => undefined);
+      return client.commit(importId, {}, () => undefined);
+    };
+    const rows = ['40,no', '60,yes', '50,yes'];
+    const twins = [await importText(rows), await importText([...rows].reverse())];
+    const other = await importText(['30,no', '20,yes']);
+    client.close();
+    const store = await storage.runStore();
+    const keys = [twins[0]!, other].map((info) => ({
+      run: 'r',
+      dataset: storage.ledgerIdOf(info),
+      kind: 'variate' as const,
+    }));
+    for (const key of keys) await store.saveMemory(key, Float32Array.of(1));
+    const kept: boolean[][] = [];
+    for (const { id } of twins) {
+      await data.deleteDataset(id);
+      await storage.purgeTrash(Date.now() + storage.UNDO_MS);
+      kept.push(await Promise.all(keys.map(async (key) => (await store.loadMemory(key)) !== undefined)));
+    }
+    return kept;
+  });
+  expect(seen).toEqual([
+    [true, true],
+    [false, true],
+  ]);
+});
+
 test('L-03: a dataset of before fingerprints gets its own when the same data comes, and keeps its ledger', async () => {
   const seen = await page.evaluate(async () => {
     const client = data.createDataClient();

@@ -44,3 +44,26 @@ it('shows each of several changes', () => {
     now: 'epsilon at most 8, delta 10⁻⁶',
   });
 });
+
+it('shows that single updates are looked at, also to those who agreed before there was such a thing', () => {
+  const robust = { rule: { type: 'median' }, byzantine: 1 } as const;
+  const cohort = { minParticipants: 3 };
+  const paths = ['server'] as const satisfies FederationInput['paths'];
+  const { inspected: _, along: __, selection: ___, ...old } = terms({ cohort, paths });
+  const now = terms({ cohort, paths, strategy: { type: 'fedavg', weighting: 'uniform', robust } });
+  expect(changedTerms(old, now)).toEqual([
+    {
+      what: 'The server looks one by one at',
+      before: 'nothing: it is added up',
+      now: 'your update by itself',
+    },
+  ]);
+});
+
+it('shows what begins to go along with an update, and a selection by what devices tell', () => {
+  const strategy = { type: 'qfedavg', selection: { by: 'resources' } } as const;
+  expect(changedTerms(terms(), terms({ strategy })).map(({ what }) => what)).toEqual([
+    'Beside the update',
+    'Who is invited is chosen by',
+  ]);
+});

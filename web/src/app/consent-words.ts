@@ -1,4 +1,5 @@
 import { formatDelta, formatEpsilon } from './epsilon-words.ts';
+import { INSPECTED_TERMS } from './robust-words.ts';
 import type { AgreedTerms } from './services.ts';
 import { TRUST_NAMES } from './trust-words.ts';
 
@@ -20,6 +21,7 @@ export function changedTerms(before: AgreedTerms, now: AgreedTerms): readonly Te
 const EVALUATIONS: Readonly<Record<AgreedTerms['evaluation'], string>> = {
   none: 'nothing',
   sample: 'a public test set',
+  server: 'examples that the server holds',
   local: 'a held-out tenth of your examples',
 };
 
@@ -29,7 +31,8 @@ const PATHS: Readonly<Record<AgreedTerms['paths'][number], string>> = {
   server: 'through the server',
 };
 
-function termWords({ privacy, paths, evaluation, minParticipants, clipNorm }: AgreedTerms) {
+function termWords(terms: AgreedTerms) {
+  const { privacy, paths, evaluation, minParticipants, clipNorm } = terms;
   const { record, participant, budget } = privacy;
   return [
     [
@@ -59,6 +62,14 @@ function termWords({ privacy, paths, evaluation, minParticipants, clipNorm }: Ag
         : `${clipNorm} at first, then as most need`,
     ],
     ['Ways between participants', paths.map((path) => PATHS[path]).join(', ')],
+    ['The server looks one by one at', INSPECTED_TERMS[terms.inspected ?? 'nothing']],
+    ['Beside the update', terms.along ?? 'nothing'],
+    [
+      'Who is invited is chosen by',
+      terms.selection === 'device'
+        ? 'how fast devices are, where they tell'
+        : 'nothing that devices are asked for',
+    ],
     ['Measured on', EVALUATIONS[evaluation]],
   ] as const;
 }

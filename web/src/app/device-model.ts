@@ -8,14 +8,14 @@ import {
   tableEncoder,
 } from '../../../shared/dataset/index.ts';
 import { check, hasCode, MurmurationError } from '../../../shared/errors/index.ts';
-import type { Federation, Target } from '../../../shared/federation/index.ts';
+import { type Federation, strategySlots, type Target } from '../../../shared/federation/index.ts';
 import { countWeights, type Model, modelFromBytes } from '../../../shared/update/index.ts';
 import { federationRun } from '../session/runs.ts';
 import { runStore } from '../storage/index.ts';
 import type { BrowserTrainer } from '../trainer/index.ts';
 import type { HttpClient } from './http-client.ts';
 import { modelFiles } from './model-files.ts';
-import type { ModelInfo, ModelInput, ModelService, Prediction } from './services.ts';
+import type { ModelInfo, ModelInput, ModelService, PersonalService, Prediction } from './services.ts';
 import { encodeTokens } from './token-input.ts';
 
 /** A worker that only predicts is let go when nobody asked for a while. */
@@ -30,7 +30,7 @@ interface ServerModel {
 }
 
 /** Models from this device's store, or the server's where those are newer. Prediction happens in a worker. */
-export function deviceModel(http: HttpClient): ModelService {
+export function deviceModel(http: HttpClient): { model: ModelService; personal: PersonalService } {
   const predictor = idlePredictor();
 
   /** Undefined: the server is away, and this device never heard which run the federation is at. */
@@ -113,12 +113,22 @@ export function deviceModel(http: HttpClient): ModelService {
     return kept!.model;
   };
 
-  return {
+  const source = {
+    newest,
+    layoutOf: async (federation: Federation, signal?: AbortSignal) =>
+      (await predictor(federation, signal)).layout,
+  };
+  const model: ModelService = {
     async latest(federation, signal): Promise<ModelInfo | undefined> {
       const found = await find(federation, signal);
       if (found?.server !== undefined) {
         const { version, hash, bytes } = found.server;
-        return { version, hash, parameters: countWeights(bytes) ?? 0, from: 'server' };
+        return {
+          version,
+          hash,
+          parameters: countWeights(bytes, strategySlots(federation.strategy)) ?? 0,
+          from: 'server',
+        };
       }
       if (found?.device === undefined) return undefined;
       const { version, hash, weights } = found.device;
@@ -153,10 +163,19 @@ export function deviceModel(http: HttpClient): ModelService {
       return new Blob([text], { type: 'application/json' });
     },
 
-    files: modelFiles({
-      newest,
-      layoutOf: async (federation, signal) => (await predictor(federation, signal)).layout,
-    }),
+    files: modelFiles(source),
+  };
+
+  // Loaded when somebody asks: with it comes what training reads.
+  const personal = async () => (await import('./personal-models.ts')).personalModels(source);
+  return {
+    model,
+    personal: {
+      of: async (federation, datasetId) => (await personal()).of(federation, datasetId),
+      train: async (federation, datasetId, method, onProgress, signal) =>
+        (await personal()).train(federation, datasetId, method, onProgress, signal),
+      remove: async (federation, datasetId) => (await personal()).remove(federation, datasetId),
+    },
   };
 }
 

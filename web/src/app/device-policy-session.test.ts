@@ -73,6 +73,7 @@ function setUp(policy: Partial<Settings>) {
     coolDown: true,
     backend: 'auto',
     keepAwake: false,
+    reportsSpeed: false,
     ...policy,
   };
   const asked: string[] = [];

@@ -10,7 +10,6 @@ import {
   storageUsage,
   withdrawConsent,
 } from '../storage/index.ts';
-import { termsOf } from './consent-terms.ts';
 import type { Consent, ConsentService, Settings, SettingsService } from './services.ts';
 
 /**
@@ -58,6 +57,8 @@ export async function deviceSettings(): Promise<{ settings: SettingsService; con
     covers: (federation) => isCovered(consentOf(federation.id), federation),
     async agree(federation, datasetId) {
       const known = consentOf(federation.id);
+      // Words for all that a federation may ask for: loaded when somebody agrees.
+      const { termsOf } = await import('./consent-terms.ts');
       await give({
         federationId: federation.id,
         revision: federation.revision,

@@ -3,6 +3,8 @@ import { dataWords, targetWords } from './data-words.ts';
 import { formatDelta, formatEpsilon } from './epsilon-words.ts';
 import { counted, formatCount } from './format.ts';
 import { modelWords } from './model-words.ts';
+import { inspectedBy, inspectedSentence } from './robust-words.ts';
+import { nameOf, sendsAlong } from './strategy-words.ts';
 import { type TrustModel, trustModelsOf } from './trust-models.ts';
 import { TRUST_NAMES } from './trust-words.ts';
 
@@ -37,6 +39,12 @@ export function disclosureOf(federation: Federation): Disclosure {
     `An update says how your examples changed the model. Large ones are scaled down, to an L2 norm of ${normWords}.`,
     'The number of examples you train on.',
   ];
+  const inspected = inspectedSentence(inspectedBy(federation));
+  if (inspected !== undefined) leaves.splice(1, 0, inspected);
+  const along = sendsAlong(federation);
+  if (along !== undefined) leaves.push(along);
+  if (strategy.selection?.by === 'resources')
+    leaves.push('How fast this device is, only if you allow that in its settings.');
   if (evaluation === 'local')
     leaves.push('How many of a held-out tenth of your examples the model gets right, after each round.');
   if (paths.includes('direct'))
@@ -126,13 +134,22 @@ export function trainingFacts(federation: Federation): readonly (readonly [strin
     ],
     [
       'Combined by',
-      `FedAvg, ${strategy.weighting === 'examples' ? `weighted by examples (at most ${formatCount(strategy.maxExamples)})` : 'everyone counts the same'}`,
+      `${nameOf(strategy, training)}${strategy.type === 'qfedavg' ? '' : `, ${strategy.weighting === 'examples' ? `weighted by examples (at most ${formatCount(strategy.maxExamples)})` : 'everyone counts the same'}`}`,
     ],
     [
       'Rounds',
       `${formatCount(rounds.maximum)}${target === undefined ? '' : `, or until ${Math.round(target * 1000) / 10} % accuracy`}`,
     ],
     ['Participants', `${cohort.minParticipants} or more; at most ${cohort.groupSize} add up together`],
+    ...(strategy.selection === undefined ? [] : [['Invited', selectionWords(strategy.selection)] as const]),
+    ...(strategy.rollback === undefined
+      ? []
+      : [
+          [
+            'Goes back',
+            `to the best version, after ${counted(strategy.rollback.afterRounds, 'version')} in a row that ${strategy.rollback.afterRounds === 1 ? 'is' : 'are'} worse by more than ${Math.round(strategy.rollback.threshold * 1000) / 10} points`,
+          ] as const,
+        ]),
     [
       'Secure aggregation',
       federation.privacy.secureAggregation === 'secagg'
@@ -147,10 +164,29 @@ export function trainingFacts(federation: Federation): readonly (readonly [strin
         ? 'a public test set'
         : evaluation === 'local'
           ? 'a held-out tenth on each device'
-          : 'nothing: accuracy is not measured',
+          : evaluation === 'server'
+            ? 'examples that the server holds'
+            : 'nothing: accuracy is not measured',
     ],
     ['Revision', String(federation.revision)],
   ];
+}
+
+type Selection = NonNullable<Federation['strategy']['selection']>;
+
+const SELECTED_BY: Readonly<Record<Selection['by'], string>> = {
+  uniform: 'by lot',
+  resources: 'the quicker the likelier',
+  'data-size': 'the more examples the likelier',
+  fairness: 'whoever took part least comes first',
+};
+
+function selectionWords({ by, overSelection }: Selection): string {
+  const more =
+    overSelection === 1
+      ? ''
+      : `; ${overSelection} times as many as are needed, and a round goes on with the first that have trained`;
+  return `${SELECTED_BY[by]}${more}`;
 }
 
 function noiseFact({ privacy }: Federation, model: TrustModel): string {

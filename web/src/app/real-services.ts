@@ -57,11 +57,21 @@ export async function createServices(): Promise<Services> {
   const { settings, consents } = await deviceSettings();
   tidyUp().catch((error: unknown) => console.warn('Leftovers of imports were not removed.', error));
   const federations = httpFederations(http, memory);
+  const versions = async () => (await import('./device-versions.ts')).deviceVersions(http);
   return {
     federations,
     session,
     data: deviceData(),
-    model: deviceModel(http),
+    ...deviceModel(http),
+    versions: {
+      list: async (federation, signal) => (await versions()).list(federation, signal),
+      compare: async (federation, from, to, signal) =>
+        (await versions()).compare(federation, from, to, signal),
+    },
+    compression: {
+      forecast: async (federation) =>
+        (await import('./compression-forecast.ts')).compressionForecast(federation),
+    },
     settings,
     consents,
     ledger: lazyLedger(),

@@ -34,3 +34,13 @@ it('leads to the page of the data where a person can do something there', () => 
   expect(isAboutLedger(error('privacy.budget-exceeded'))).toBe(true);
   expect(isAboutLedger(error('round.repeated'))).toBe(false);
 });
+
+it.each(['participant.blocked', 'participant.quarantined'] as const)(
+  'says of %s that the server does it, not this device',
+  (code) => {
+    const { title, why, todo } = deviceRefusalWords(error(code), 7);
+    expect(title).not.toContain('refused');
+    expect(why).not.toContain('Nothing was sent');
+    expect(todo).toContain('below');
+  },
+);

@@ -10,6 +10,20 @@ export interface DeviceRefusalWords {
 
 const NOTHING_SENT = 'Nothing was sent.';
 
+/** What the server does, not this device. */
+const BY_SERVER: Readonly<Partial<Record<ErrorRecord['code'], DeviceRefusalWords>>> = {
+  'participant.blocked': {
+    title: 'The operator of this server blocked this device.',
+    why: 'It takes part in no federation here any more. Your data and the model stay on this device.',
+    todo: 'Ask the operator of the server; the reason that was given stands below.',
+  },
+  'participant.quarantined': {
+    title: 'This device is not invited for a while.',
+    why: 'The server leaves out, for some time, devices whose rounds came to nothing too often, or whose groups stood out from the others again and again. That can be bad luck, a slow network or unusual data.',
+    todo: 'There is nothing for you to do: it is invited again by itself. Until when stands below.',
+  },
+};
+
 const WORDS: Readonly<Partial<Record<ErrorRecord['code'], Omit<DeviceRefusalWords, 'title'>>>> = {
   'privacy.budget-exceeded': {
     why: 'After it, more would have been spent of your data than a limit allows.',
@@ -55,6 +69,8 @@ const WORDS: Readonly<Partial<Record<ErrorRecord['code'], Omit<DeviceRefusalWord
 
 /** Why this device would not do what it was asked, as its own decision. */
 export function deviceRefusalWords(error: ErrorRecord, round: number | undefined): DeviceRefusalWords {
+  const byServer = BY_SERVER[error.code];
+  if (byServer !== undefined) return byServer;
   const title =
     round === undefined ? 'This device refused to take part.' : `This device refused round ${round}.`;
   const known = WORDS[error.code];

@@ -1,3 +1,4 @@
+import type { CompressionPlan, Pipeline, WireCost } from '../../../shared/compress/index.ts';
 import type { ErrorRecord } from '../../../shared/errors/index.ts';
 import type { Federation, FederationInput } from '../../../shared/federation/index.ts';
 import type {
@@ -8,11 +9,13 @@ import type {
   Spent,
 } from '../../../shared/ledger/index.ts';
 import type { MetricReport } from '../../../shared/training/metric-report.ts';
+import type { EvaluationCounts, TrainProgress } from '../../../shared/training/port.ts';
 import type { Model } from '../../../shared/update/index.ts';
 import type { PrivacyCalculator } from '../privacy/client.ts';
 import type { SessionApi, SessionSnapshot } from '../session/snapshot.ts';
-import type { BackendRequest, Verdict } from '../trainer/index.ts';
+import type { BackendRequest, PersonalMethod, Verdict } from '../trainer/index.ts';
 import type { DevicePolicy, DeviceState } from './device-policy.ts';
+import type { Inspected } from './robust-words.ts';
 
 /**
  * All that the page asks of the rest of the system. Views know these ports and nothing behind them;
@@ -24,6 +27,9 @@ export interface Services {
   readonly session: PageSession;
   readonly data: DataService;
   readonly model: ModelService;
+  readonly versions: VersionsService;
+  readonly personal: PersonalService;
+  readonly compression: CompressionService;
   readonly settings: SettingsService;
   readonly consents: ConsentService;
   readonly ledger: LedgerService;
@@ -219,11 +225,11 @@ export interface SavedFile {
   readonly blob: Blob;
 }
 
-/** A model from files, which fits the federation and stays on this device. */
+/** A model from files, or `own`: one that was made here. It fits the federation and stays on this device. */
 export interface OpenedModel {
   /** Of the files, as the person knows them. */
   readonly name: string;
-  readonly format: 'safetensors' | 'keras' | 'json';
+  readonly format: 'safetensors' | 'keras' | 'json' | 'own';
   /** What was read otherwise than it stands in the files. */
   readonly notes: readonly string[];
   readonly model: Model;
@@ -247,6 +253,100 @@ export interface ModelFilesService {
   ): Promise<MetricReport>;
 }
 
+/** What one participant sends and receives in a round, before any round. */
+export interface CompressionForecast {
+  /** Undefined where the document names the stages, or none. */
+  readonly budgetBytes: number | undefined;
+  /** Of a round without compression. */
+  readonly plain: WireCost;
+  readonly chosen: Pipeline;
+  /** What a budget was weighed among; empty without one. */
+  readonly considered: CompressionPlan['considered'];
+}
+
+export interface CompressionService {
+  /** @throws `compress.no-pipeline` with the arithmetic, where no compression fits the byte budget. */
+  forecast(federation: Federation): Promise<CompressionForecast>;
+}
+
+/** A version of the shared model, as the server lists it. */
+export interface ModelVersion {
+  readonly version: number;
+  readonly hash: string;
+  /** How many updates are in it. */
+  readonly survivors: number;
+  readonly evaluation: EvaluationCounts | null;
+  /** Of all that were evaluated. */
+  readonly best: boolean;
+  /** Nobody trained: the model went back to this version. */
+  readonly rollback: number | null;
+  /** Of the weights that the server keeps; null where it keeps none. */
+  readonly bytes: number | null;
+}
+
+export interface VersionFigures {
+  readonly version: number;
+  readonly hash: string;
+  /** 0 to 1; null, as the others, where the server has no held-out examples. */
+  readonly accuracy: number | null;
+  readonly loss: number | null;
+  readonly examples: number | null;
+}
+
+export interface WeightDistance {
+  readonly l2: number;
+  readonly relative: number | null;
+  readonly cosine: number | null;
+}
+
+export interface VersionComparison {
+  readonly from: VersionFigures;
+  readonly to: VersionFigures;
+  readonly distance: WeightDistance & {
+    readonly layers: readonly (WeightDistance & { readonly name: string })[];
+  };
+  /** On held-out examples, for class targets. */
+  readonly predictions: {
+    readonly total: number;
+    readonly changed: number;
+    readonly rightToWrong: number;
+    readonly wrongToRight: number;
+    readonly wrongToWrong: number;
+  } | null;
+}
+
+export interface VersionsService {
+  /** The newest first, at most a thousand. @throws `http.unavailable` without the server, which alone has them. */
+  list(federation: Federation, signal?: AbortSignal): Promise<readonly ModelVersion[]>;
+  /** @throws `http.unavailable`, and what the server refuses, such as a version that it does not keep. */
+  compare(federation: Federation, from: number, to: number, signal?: AbortSignal): Promise<VersionComparison>;
+}
+
+/** A model of this device's own, made of the shared one and one dataset. It is never sent. */
+export interface PersonalModel {
+  readonly method: PersonalMethod;
+  /** Version of the shared model that it was made of, or pulled towards, last. */
+  readonly sharedVersion: number;
+  readonly atMs: number;
+  readonly model: Model;
+  /** Both on the tenth of the dataset that was held out. */
+  readonly measured: { readonly shared: MetricReport; readonly own: MetricReport };
+}
+
+export interface PersonalService {
+  /** Undefined where there is none, or one of a model of another shape. */
+  of(federation: Federation, datasetId: string): Promise<PersonalModel | undefined>;
+  /** Trains on nine tenths of the dataset, measures on the rest, keeps it. @throws `training.cancelled`, `data.*`, `model.unavailable`. */
+  train(
+    federation: Federation,
+    datasetId: string,
+    method: PersonalMethod,
+    onProgress: (progress: TrainProgress) => void,
+    signal: AbortSignal,
+  ): Promise<PersonalModel>;
+  remove(federation: Federation, datasetId: string): Promise<void>;
+}
+
 export type Theme = 'system' | 'light' | 'dark';
 
 export interface Settings extends DevicePolicy {
@@ -255,6 +355,8 @@ export interface Settings extends DevicePolicy {
   readonly backend: BackendRequest;
   /** Keep the screen on during a session. */
   readonly keepAwake: boolean;
+  /** Tell coordinators that select by resources how fast this device is. */
+  readonly reportsSpeed: boolean;
 }
 
 export interface SettingsService {
@@ -304,6 +406,12 @@ export interface Consent {
 export interface AgreedTerms extends Pick<Federation, 'privacy' | 'paths' | 'evaluation'> {
   readonly minParticipants: number;
   readonly clipNorm: number;
+  /** What the server looks at one by one; agreements of before there were robust rules have none. */
+  readonly inspected?: Inspected;
+  /** `device`: participants are asked how fast they are. */
+  readonly selection?: 'device' | 'other';
+  /** What goes with an update: in words, since it is only ever shown. */
+  readonly along?: string;
 }
 
 export interface ConsentService {
@@ -419,4 +527,4 @@ export interface TranscriptsService {
   check(run: string, round: number): Promise<readonly TranscriptFinding[]>;
 }
 
-export type { ErrorRecord, ExportCheck, PrivacyUnit, SpendingLimit, Spent };
+export type { ErrorRecord, ExportCheck, PersonalMethod, PrivacyUnit, SpendingLimit, Spent };

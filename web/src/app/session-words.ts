@@ -29,6 +29,8 @@ export function phaseWords(phase: SessionPhase): PhaseWords {
     case 'connecting':
       return { title: 'Getting ready', detail: 'Connecting, loading the data and starting the training.' };
     case 'waiting':
+      if (phase.update !== undefined)
+        return readyWords(phase.update.behind, phase.participants, phase.needed);
       return phase.participants < phase.needed
         ? {
             title: 'Waiting for others',
@@ -39,7 +41,7 @@ export function phaseWords(phase: SessionPhase): PhaseWords {
       return { title: 'Getting the model', detail: 'Receiving the current shared model.' };
     case 'training':
       return {
-        title: 'Training on this device',
+        title: phase.idle ? 'Training at its own pace' : 'Training on this device',
         detail:
           phase.batch === 0
             ? 'The first batch is under way.'
@@ -68,6 +70,27 @@ export function phaseWords(phase: SessionPhase): PhaseWords {
     case 'failed':
       return { title: 'Stopped by an error', detail: phase.error.message };
   }
+}
+
+function readyWords(behind: number, participants: number, needed: number): PhaseWords {
+  const age =
+    behind === 0
+      ? 'It was trained from the newest model.'
+      : `It was trained from a model ${counted(behind, 'version')} old, and counts less for it.`;
+  const others =
+    participants < needed
+      ? ` ${counted(participants, 'participant')} here; a round adds up ${needed}.`
+      : ' A round begins when enough others are ready too.';
+  return { title: 'An update is ready', detail: `${age}${others}` };
+}
+
+/** "Went back to version 7", for a round that nobody trained in. */
+export function wentBackWords({
+  rollback,
+}: {
+  readonly rollback?: { readonly to: number } | undefined;
+}): string | undefined {
+  return rollback === undefined ? undefined : `Went back to version ${rollback.to}`;
 }
 
 /** The round this device is in, or the last that it knows. */
@@ -135,6 +158,8 @@ export function changeWords(before: SessionSnapshot | undefined, after: SessionS
   const finished = after.records.at(-1);
   const known = before?.records.at(-1)?.round ?? -1;
   if (before !== undefined && finished !== undefined && finished.round > known) {
+    const back = wentBackWords(finished);
+    if (back !== undefined) return `Version ${finished.round}: the model got worse. ${back}.`;
     const metrics = metricsOf(after).at(-1);
     const accuracy = metrics?.round === finished.round ? ` Accuracy ${formatPercent(metrics.accuracy)}.` : '';
     const secured = securedWords(finished);

@@ -41,7 +41,7 @@ describe('the meter', () => {
 
   it('is a sentence', () => {
     expect(meterWords(meter(1.23, 4, 1.28))).toBe(
-      'An epsilon of 1.23 is spent for single examples, 1.28 after the next round, of at most 4.',
+      'An epsilon of 1.23, at delta 10⁻⁵, is spent for single examples, 1.28 after the next round, of at most 4.',
     );
     expect(meterWords(meter(0))).toBe('Nothing is spent; no limit is set.');
     expect(meterWords(meter(Infinity, 4))).toBe(

@@ -48,7 +48,9 @@ export function meterWords({ unit, spent, after, limit }: Meter): string {
   const used =
     spent.epsilon === 0
       ? 'Nothing is spent'
-      : `${spent.epsilon === Infinity ? 'An infinite epsilon' : `An epsilon of ${words(spent.epsilon)}`} is spent for ${UNIT_WORDS[unit]}`;
+      : spent.epsilon === Infinity
+        ? `An infinite epsilon is spent for ${UNIT_WORDS[unit]}`
+        : `An epsilon of ${words(spent.epsilon)}, at delta ${formatDelta(spent.delta)}, is spent for ${UNIT_WORDS[unit]}`;
   const next =
     after === undefined || after.epsilon === spent.epsilon
       ? ''

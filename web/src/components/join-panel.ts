@@ -108,7 +108,7 @@ export class JoinPanel extends LitElement {
     return html`<section class="card" aria-label="Take part">
       <ol role="list">
         <li class="step"><h2>Choose your data</h2>${this.#data()}</li>
-        <li class="step"><h2>Check what leaves</h2><mm-disclosure .federation=${this.federation}></mm-disclosure></li>
+        <li class="step"><h2>Check what leaves</h2><mm-disclosure .federation=${this.federation}></mm-disclosure>${this.#speed()}</li>
         <li class="step"><h2>See what it spends</h2>${this.#spending()}</li>
         <li class="step"><h2>Agree and join</h2>${this.#consent()}${this.#join()}</li>
       </ol>
@@ -157,6 +157,15 @@ export class JoinPanel extends LitElement {
       }
       <mm-import-panel .data=${this.services.data} .federation=${this.federation} @imported=${this.#imported}></mm-import-panel>
     </div>`;
+  }
+
+  /** A federation that goes by it asks here; everything else is decided in the settings. */
+  #speed() {
+    if (this.federation.strategy.selection?.by !== 'resources') return nothing;
+    const { settings } = this.services;
+    return html`<label class="choice"><input type="checkbox" .checked=${settings.current.reportsSpeed} data-testid="reports-speed"
+        @change=${(event: Event) => this.#attempt(() => settings.change({ reportsSpeed: (event.target as HTMLInputElement).checked }))} />
+      <span>Tell coordinators how fast this device is<br /><span class="small soft">This federation invites quick devices first. Sent is how many examples a second this device trains on, and nothing else; if you do not tell, it goes by how long your rounds took. Holds for all federations that ask, and can be changed in the settings.</span></span></label>`;
   }
 
   #spending() {

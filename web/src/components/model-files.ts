@@ -61,6 +61,8 @@ export class ModelFiles extends LitElement {
   /** The control that was used is gone; the keyboard goes on at the one in its place. */
   override updated(changed: PropertyValues<this>): void {
     if (!changed.has('opened')) return;
+    // One that was made here is put to use elsewhere on the page.
+    if (this.opened?.format === 'own' || changed.get('opened')?.format === 'own') return;
     const next = this.opened === undefined ? 'open-model' : 'close-model';
     this.renderRoot.querySelector<HTMLElement>(`[data-testid="${next}"]`)!.focus();
   }

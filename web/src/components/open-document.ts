@@ -7,6 +7,7 @@ import { modelWords } from '../app/model-words.ts';
 import { navigate } from '../app/router.ts';
 import { SECURE_CONSEQUENCES, withSecureAggregation } from '../app/secure-document.ts';
 import type { Services } from '../app/services.ts';
+import { nameOf } from '../app/strategy-words.ts';
 import { shared } from '../styles/shared.ts';
 
 /** A document of the most columns and labels is well below this. */
@@ -71,6 +72,7 @@ export class OpenDocument extends LitElement {
               <dt>Example</dt><dd>${dataWords(checked.data)}</dd>
               <dt>Predicts</dt><dd>${targetWords(checked.data)}</dd>
               <dt>Model</dt><dd>${modelWords(checked)}</dd>
+              <dt>Combined by</dt><dd>${nameOf(checked.strategy, checked.training)}</dd>
               <dt>Participants</dt><dd>${checked.cohort.minParticipants} or more</dd>
             </dl>
             ${this.#secure(checked)}`
@@ -101,7 +103,7 @@ export class OpenDocument extends LitElement {
     const input = event.target as HTMLInputElement;
     const text = withSecureAggregation(this.text, input.checked);
     try {
-      this.checked = await this.services.federations.validate(text);
+      this.checked = await this.#validate(text);
       this.text = text;
       this.error = undefined;
     } catch (error) {
@@ -109,6 +111,14 @@ export class OpenDocument extends LitElement {
       this.error = toErrorRecord(error);
     }
   };
+
+  /** A byte budget that nothing meets is known before anybody trains. @throws what validation throws, `compress.no-pipeline`. */
+  async #validate(text: string): Promise<Federation> {
+    const { federations, compression } = this.services;
+    const federation = await federations.validate(text);
+    if (federation.strategy.compression !== undefined) await compression.forecast(federation);
+    return federation;
+  }
 
   #typed = (event: Event): void => this.#setText((event.target as HTMLTextAreaElement).value);
 
@@ -123,7 +133,7 @@ export class OpenDocument extends LitElement {
     this.busy = true;
     try {
       const { checked } = this;
-      if (checked === undefined) this.checked = await this.services.federations.validate(this.text);
+      if (checked === undefined) this.checked = await this.#validate(this.text);
       else navigate(this, `/f/${(await this.services.federations.create(checked)).id}`);
       this.error = undefined;
     } catch (error) {
@@ -167,7 +177,7 @@ export class OpenDocument extends LitElement {
     }
     this.#setText(await file.text());
     try {
-      this.checked = await this.services.federations.validate(this.text);
+      this.checked = await this.#validate(this.text);
     } catch (error) {
       this.error = toErrorRecord(error);
     }

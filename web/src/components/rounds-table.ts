@@ -2,6 +2,7 @@ import { css, html, LitElement, nothing } from 'lit';
 import type { RoundRecord } from '../../../shared/wire/index.ts';
 import { formatDuration, formatLoss, formatPercent, shortHash } from '../app/format.ts';
 import { securedWords } from '../app/secure-words.ts';
+import { wentBackWords } from '../app/session-words.ts';
 import { shared } from '../styles/shared.ts';
 import { icon } from './icons.ts';
 
@@ -16,6 +17,7 @@ export class RoundsTable extends LitElement {
     css`
       td.mono { overflow-wrap: normal; }
       .secure { position: relative; display: inline-flex; align-items: center; gap: 4px; color: var(--good); white-space: nowrap; }
+      .back { color: var(--warn); }
       .secure svg { width: 16px; height: 16px; }
     `,
   ];
@@ -34,16 +36,27 @@ export class RoundsTable extends LitElement {
       <tbody>
         ${newest.map((record) => {
           const { round, evaluation, survivors, dropped, trainMs, exchangeMs, hash } = record;
+          const back = wentBackWords(record);
           const measured = evaluation !== null && evaluation.total > 0;
-          return html`<tr>
+          return html`<tr data-testid="round-row" data-round=${round} data-back=${record.rollback?.to ?? nothing}>
             <th scope="row" class="number">${round}</th>
             <td class="number">${measured ? formatPercent(evaluation.correct / evaluation.total) : '–'}</td>
             <td class="number">${measured ? formatLoss(evaluation.lossSum / evaluation.total) : '–'}</td>
+            ${
+              back === undefined
+                ? nothing
+                : html`<td colspan=${someSecure ? 4 : 3}><span class="back">${back}</span></td><td class="mono">${shortHash(hash)}</td>`
+            }
+            ${
+              back !== undefined
+                ? nothing
+                : html`
             <td class="number">${survivors.length}${dropped.length === 0 ? nothing : ` of ${survivors.length + dropped.length}`}</td>
             ${someSecure ? html`<td>${secured(record)}</td>` : nothing}
             <td class="number">${formatDuration(trainMs)}</td>
             <td class="number">${formatDuration(exchangeMs)}</td>
-            <td class="mono">${shortHash(hash)}</td>
+            <td class="mono">${shortHash(hash)}</td>`
+            }
           </tr>`;
         })}
       </tbody>

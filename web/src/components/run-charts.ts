@@ -2,7 +2,7 @@ import { css, html, LitElement, nothing, type PropertyValues } from 'lit';
 import './line-chart.ts';
 import './rounds-table.ts';
 import { formatLoss, formatPercent } from '../app/format.ts';
-import { metricsOf, type RoundMetrics } from '../app/session-words.ts';
+import { metricsOf, type RoundMetrics, wentBackWords } from '../app/session-words.ts';
 import type { SessionSnapshot } from '../session/snapshot.ts';
 import { shared } from '../styles/shared.ts';
 import type { ChartPoint } from './line-chart.ts';
@@ -49,12 +49,20 @@ export class RunCharts extends LitElement {
             <div><h3>Loss <span>${formatLoss(last.loss)}</span></h3>
               <mm-line-chart .points=${this.#loss} .format=${shortNumber} color="--accent" .words=${this.#words('Loss', formatLoss, 'loss')}></mm-line-chart></div>`
       }
+      ${this.#wentBack()}
       ${
         this.snapshot.records.length === 0
           ? nothing
           : html`<details @toggle=${this.#toggled}><summary>All rounds as a table</summary>${this.tableShown ? html`<mm-rounds-table .records=${this.snapshot.records}></mm-rounds-table>` : nothing}</details>`
       }
     </section>`;
+  }
+
+  /** The last time that the model got worse and was taken back. */
+  #wentBack() {
+    const last = this.snapshot.records.findLast((record) => record.rollback !== undefined);
+    if (last === undefined) return nothing;
+    return html`<p class="note warn" data-testid="went-back">Version ${last.round}: the model had got worse. ${wentBackWords(last)}.</p>`;
   }
 
   #toggled = (event: Event): void => {

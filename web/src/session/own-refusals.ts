@@ -3,7 +3,7 @@ import { stopsReleases } from '../../../shared/ledger/index.ts';
 import type { NodeState } from '../../../shared/session/index.ts';
 import type { Refusal } from './snapshot.ts';
 
-/** What this device refuses of its own accord, whatever the coordinator wants. */
+/** What this device refuses of its own accord, whatever the coordinator wants; and what the server refuses to let it do. */
 const OWN: ReadonlySet<ErrorCode> = new Set([
   'privacy.budget-exceeded',
   'privacy.ledger-locked',
@@ -15,6 +15,8 @@ const OWN: ReadonlySet<ErrorCode> = new Set([
   'round.wrong-cohort',
   'round.refused',
   'round.unfair-draw',
+  'participant.blocked',
+  'participant.quarantined',
 ]);
 
 /** Remembers what this device refused last, until it takes part in a round again. */

@@ -22,13 +22,39 @@ export function phaseOf(
     case 'finished':
       return { name: 'finished', reason: status.reason };
     case 'joined':
-      return roundPhase(participant, progress) ?? waiting(participant, needed);
+      return (
+        roundPhase(participant, progress) ?? pacePhase(participant, progress) ?? waiting(participant, needed)
+      );
   }
 }
 
-function waiting({ peers }: ParticipantState, needed: number): SessionPhase {
+function waiting({ peers, pace, model }: ParticipantState, needed: number): SessionPhase {
   const others = [...peers.keys()].filter((id) => id !== SERVER).length;
-  return { name: 'waiting', participants: others + 1, needed };
+  const { held } = pace;
+  const update =
+    held === undefined ? {} : { update: { behind: Math.max(0, (model?.version ?? 0) - held.base.version) } };
+  return { name: 'waiting', participants: others + 1, needed, ...update };
+}
+
+/** Of asynchronous rounds: a device trains whether or not there is one. */
+function pacePhase(
+  { pace }: ParticipantState,
+  progress: TrainProgress | undefined,
+): SessionPhase | undefined {
+  if (pace.training === undefined) return undefined;
+  return { ...trainingPhase(pace.training.version + 1, progress), idle: true };
+}
+
+type Training = Extract<SessionPhase, { readonly name: 'training' }>;
+
+function trainingPhase(round: number, progress: TrainProgress | undefined): Training {
+  return {
+    name: 'training',
+    round,
+    batch: progress?.batch ?? 0,
+    batches: progress?.batches ?? 1,
+    loss: progress?.loss ?? Number.NaN,
+  };
 }
 
 function roundPhase(
@@ -43,13 +69,7 @@ function roundPhase(
       return { name: 'fetching-model', round };
     case 'training':
     case 'protecting':
-      return {
-        name: 'training',
-        round,
-        batch: progress?.batch ?? 0,
-        batches: progress?.batches ?? 1,
-        loss: progress?.loss ?? Number.NaN,
-      };
+      return trainingPhase(round, progress);
     case 'masking':
       return { name: 'masking', round };
     case 'exchanging':

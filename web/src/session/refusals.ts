@@ -10,6 +10,8 @@ export class Refusals {
 
   /** A word from outside that a round is given up: it counts when it is of the round under way and its coordinator. */
   takeAbandon(state: NodeState | undefined, from: NodeId, { attempt, code }: MessageOf<'abandon'>): void {
+    // The round goes on, with those who were quicker.
+    if (code === 'round.cut-off') return;
     const participant = state?.participant;
     const current = participant?.attempt?.attempt;
     if (current === undefined || from !== participant?.coordinator) return;

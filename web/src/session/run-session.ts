@@ -16,7 +16,7 @@ import { createHubClient, type SocketLike } from '../../../shared/transport/hub-
 import { createPeerTransport } from '../../../shared/transport/peer-transport.ts';
 import type { Path, Transport } from '../../../shared/transport/port.ts';
 import { createServerChannel } from '../../../shared/transport/server-channel.ts';
-import type { MessageOf, RoundRecord } from '../../../shared/wire/index.ts';
+import type { DeviceReport, MessageOf, RoundRecord } from '../../../shared/wire/index.ts';
 import {
   type Consent,
   getDataset,
@@ -31,11 +31,19 @@ import { checkConsent, checkShown } from './consent.ts';
 import { OwnRefusals } from './own-refusals.ts';
 import { phaseOf } from './phase.ts';
 import { Refusals } from './refusals.ts';
+import { RoundMeter } from './round-traffic.ts';
 import { federationRun } from './runs.ts';
 import { assertSecureContext } from './secure-context.ts';
 import { secureSuite } from './secure-suite.ts';
 import { secureViewOf } from './secure-view.ts';
-import type { JoinOptions, PauseReason, SessionNotice, SessionPhase, SessionSnapshot } from './snapshot.ts';
+import type {
+  JoinOptions,
+  PauseReason,
+  RoundingView,
+  SessionNotice,
+  SessionPhase,
+  SessionSnapshot,
+} from './snapshot.ts';
 import { Traffic } from './traffic.ts';
 import { loadTrainingData } from './training-data.ts';
 
@@ -115,12 +123,16 @@ export async function runSession(
         dataset: dataset === undefined ? options.datasetId : ledgerIdOf(dataset),
         model: stored ?? initial,
         electionMs: ELECTION_MS,
+        ...(await deviceReport(federation, trainer)),
       },
       observer: {
         onState: (state) => view.takeState(state),
         onNotice: (notice) => view.takeNotice(notice),
         onProgress: (progress) => view.takeProgress(progress),
-        onRecord: (record) => view.takeRecords([record]),
+        onRecord: (record) => view.takeRound(record),
+        onProtected: (round, { rounding }) => {
+          if (rounding !== undefined) view.takeRounding({ round, ...rounding });
+        },
         onMessage: (direction, peer, message) => {
           if (direction === 'in' && message.type === 'abandon') view.takeAbandon(peer, message);
         },
@@ -155,6 +167,19 @@ export async function runSession(
     await net.close();
     throw thrown;
   }
+}
+
+/** How fast this device is: only where the federation goes by it, and only if the person lets it. */
+async function deviceReport(
+  { strategy, training }: Federation,
+  { backend }: BrowserTrainer,
+): Promise<{ device?: DeviceReport }> {
+  if (strategy.selection?.by !== 'resources' || !(await loadSettings()).reportsSpeed) return {};
+  const speed = (1000 * training.batchSize) / backend.msPerStep;
+  if (!(speed > 0 && Number.isFinite(speed))) return {};
+  return {
+    device: { examplesPerSecond: Math.round(speed * 10) / 10, charging: null, battery: null, metered: null },
+  };
 }
 
 async function consentTo({ id }: Federation): Promise<Consent | undefined> {
@@ -258,6 +283,8 @@ class View {
   #notices: SessionNotice[] = [];
   #progress: TrainProgress | undefined;
   #failure: ErrorRecord | undefined;
+  #rounding: RoundingView | undefined;
+  readonly #roundMeter = new RoundMeter();
   readonly #refusals = new Refusals();
   readonly #ownRefusals = new OwnRefusals();
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -312,11 +339,25 @@ class View {
         examplesPerSecond: this.#progress?.examplesPerSecond,
         bytesSent: this.#traffic.bytesSent,
         bytesReceived: this.#traffic.bytesReceived,
+        roundTraffic: this.#roundMeter.latest,
+        rounding: this.#rounding,
         notices: this.#notices,
       },
       changedRecords: [...this.#changed.values()],
     });
     this.#changed.clear();
+  }
+
+  takeRounding(rounding: RoundingView): void {
+    this.#rounding = rounding;
+    this.schedule();
+  }
+
+  /** One that was committed now. */
+  takeRound(record: RoundRecord): void {
+    this.#traffic.update(this.#transport.peers());
+    this.#roundMeter.takeRecord(record, this.#traffic);
+    this.takeRecords([record]);
   }
 
   takeRecords(records: readonly RoundRecord[]): void {

@@ -10,7 +10,13 @@ export type SessionPhase =
   | { readonly name: 'idle' }
   | { readonly name: 'connecting' }
   /** Joined; waiting for the next round, or for enough participants. */
-  | { readonly name: 'waiting'; readonly participants: number; readonly needed: number }
+  | {
+      readonly name: 'waiting';
+      readonly participants: number;
+      readonly needed: number;
+      /** Asynchronous: an update is ready, trained from a version so many behind the newest. */
+      readonly update?: { readonly behind: number };
+    }
   | { readonly name: 'fetching-model'; readonly round: number }
   | {
       readonly name: 'training';
@@ -18,6 +24,8 @@ export type SessionPhase =
       readonly batch: number;
       readonly batches: number;
       readonly loss: number;
+      /** Asynchronous: nobody asked for it yet. */
+      readonly idle?: true;
     }
   /** Trained; the masks go on as soon as everyone's shares are here. */
   | { readonly name: 'masking'; readonly round: number }
@@ -70,6 +78,24 @@ export interface Refusal {
   readonly paused: boolean;
 }
 
+/** Bytes from one committed round to the next: messages of the round, and whatever else went. */
+export interface RoundTraffic {
+  readonly round: number;
+  readonly bytesSent: number;
+  readonly bytesReceived: number;
+}
+
+/** What compression did to the last update of this device. */
+export interface RoundingView {
+  readonly round: number;
+  /** ‖what is sent − what was to be sent‖ / ‖what was to be sent‖. */
+  readonly relativeError: number;
+  /** Numbers that are beyond the ring. */
+  readonly wrapped: number;
+  /** By how much the update was shortened because it stood out; 1 where it was not. */
+  readonly shortened: number;
+}
+
 /** Everything the page shows about a running session; sent to it a few times a second, whole. */
 export interface SessionSnapshot {
   readonly federationId: string;
@@ -92,6 +118,10 @@ export interface SessionSnapshot {
   readonly examplesPerSecond: number | undefined;
   readonly bytesSent: number;
   readonly bytesReceived: number;
+  /** Of the last round that began and ended while this page was there. */
+  readonly roundTraffic?: RoundTraffic | undefined;
+  /** Of federations that compress, once this device made an update. */
+  readonly rounding?: RoundingView | undefined;
   readonly notices: readonly SessionNotice[];
 }
 

@@ -3,7 +3,7 @@ import { check, MurmurationError } from '../../../shared/errors/index.ts';
 import type { DatasetInfo } from './dataset-info.ts';
 import { type Database, database, keysOf, type StoredShard } from './db.ts';
 import { fingerprint } from './fingerprint.ts';
-import { addToLedger, nameTwins } from './ledger-facts.ts';
+import { addToLedger, ledgerIdOf, nameTwins } from './ledger-facts.ts';
 import { committed, stored } from './storage-error.ts';
 
 /** How long a deleted dataset can be brought back. */
@@ -167,12 +167,24 @@ export async function purgeTrash(nowMs = Date.now(), olderThanMs = UNDO_MS, db?:
     const storage = db ?? (await database());
     for (const { dataset, deletedAtMs } of await storage.getAll('trash')) {
       if (nowMs - deletedAtMs < olderThanMs) continue;
-      const transaction = storage.transaction(['shards', 'trash'], 'readwrite');
+      const transaction = storage.transaction(
+        ['shards', 'trash', 'datasets', 'memories', 'personal'],
+        'readwrite',
+      );
       await committed(transaction, async () => {
         // Another tab may have brought it back meanwhile.
         if ((await transaction.objectStore('trash').get(dataset.id)) === undefined) return;
         await transaction.objectStore('shards').delete(keysOf(dataset.id));
         await transaction.objectStore('trash').delete(dataset.id);
+        await transaction.objectStore('personal').delete(keysOf(dataset.id));
+        // What strategies remember of these data, unless they are here under another name as well.
+        const ledger = ledgerIdOf(dataset);
+        const others = [
+          ...(await transaction.objectStore('datasets').getAll()),
+          ...(await transaction.objectStore('trash').getAll()).map((entry) => entry.dataset),
+        ];
+        if (others.some((other) => ledgerIdOf(other) === ledger)) return;
+        await transaction.objectStore('memories').delete(keysOf(ledger));
       });
     }
   });

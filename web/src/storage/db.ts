@@ -3,6 +3,7 @@ import type { ExampleFormat } from '../../../shared/dataset/index.ts';
 import { MurmurationError } from '../../../shared/errors/index.ts';
 import { headOf, type LedgerHead } from '../../../shared/ledger/head.ts';
 import type { ChainedEntry, SpendingLimit } from '../../../shared/ledger/index.ts';
+import type { MemoryKind } from '../../../shared/session/ports.ts';
 import type { RoundRecord } from '../../../shared/wire/index.ts';
 import type { DatasetInfo } from './dataset-info.ts';
 import { storageError, unavailable } from './storage-error.ts';
@@ -25,6 +26,10 @@ export interface DeviceSchema extends DBSchema {
   remains: { key: number; value: LedgerRemains; indexes: { ledger: string } };
   /** Of the last secure rounds of each run. Key: run, round. */
   transcripts: { key: [string, number]; value: StoredTranscript };
+  /** What strategies keep here from round to round. Key: dataset, run, kind. */
+  memories: { key: [string, string, string]; value: StoredMemory };
+  /** Models of this device's own. Key: dataset, federation. */
+  personal: { key: [string, string]; value: StoredPersonal };
   settings: { key: string; value: unknown };
   consents: { key: string; value: Consent };
   trash: { key: string; value: { readonly dataset: DatasetInfo; readonly deletedAtMs: number } };
@@ -68,6 +73,24 @@ export interface StoredTranscript {
   readonly file: Blob;
 }
 
+export interface StoredMemory {
+  readonly dataset: string;
+  readonly run: string;
+  readonly kind: MemoryKind;
+  readonly vector: Blob;
+}
+
+export interface StoredPersonal {
+  readonly dataset: string;
+  readonly federation: string;
+  readonly sharedVersion: number;
+  readonly atMs: number;
+  readonly layoutHash: string;
+  readonly weights: Blob;
+  /** How it was made, and how it was measured: of whatever shape the page that wrote it gave it. */
+  readonly about: unknown;
+}
+
 export interface LedgerFacts {
   readonly ledger: string;
   /** Of the data; see fingerprint.ts. Absent for datasets imported before it was computed. */
@@ -97,7 +120,7 @@ export interface Consent {
 }
 
 const NAME = 'murmuration';
-const VERSION = 3;
+const VERSION = 5;
 /** Another tab with the page of an older version is asked to let go; it does at once, unless it hangs. */
 const BLOCKED_TIMEOUT_MS = 5000;
 
@@ -183,6 +206,8 @@ function upgrade(db: Database, from: number, _to: number | null, transaction: Up
     // A failure aborts the upgrade, which `openDB` tells.
     if (from > 0) describeLedgers(transaction).catch(() => transaction.abort());
   }
+  if (from < 4) db.createObjectStore('memories', { keyPath: ['dataset', 'run', 'kind'] });
+  if (from < 5) db.createObjectStore('personal', { keyPath: ['dataset', 'federation'] });
 }
 
 type UpgradeTransaction = IDBPTransaction<DeviceSchema, StoreNames<DeviceSchema>[], 'versionchange'>;

@@ -23,6 +23,7 @@ export {
   readLedger,
   treatAsSpent,
 } from './ledger-store.ts';
+export { deletePersonal, type KeptPersonal, loadPersonal, savePersonal } from './personal-store.ts';
 export { loadTranscript, runStore, TRANSCRIPTS_KEPT } from './run-store.ts';
 export {
   changeSettings,

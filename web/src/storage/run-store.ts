@@ -1,7 +1,7 @@
 import { check } from '../../../shared/errors/index.ts';
 import type { Federation } from '../../../shared/federation/index.ts';
 import type { Store } from '../../../shared/session/ports.ts';
-import { hashWeights, type Model, modelBytes, splitModelBytes } from '../../../shared/update/index.ts';
+import { hashModel, type Model, modelBytes, splitModelBytes } from '../../../shared/update/index.ts';
 import type { RoundRecord } from '../../../shared/wire/index.ts';
 import { type Database, database, keysOf } from './db.ts';
 import { committed, stored } from './storage-error.ts';
@@ -67,6 +67,25 @@ export async function runStore(
           await Promise.all(old.map((key) => transaction.store.delete(key)));
         });
       }),
+
+    loadMemory: ({ dataset, run, kind }) =>
+      stored(async () => {
+        const found = await storage.get('memories', [dataset, run, kind]);
+        if (found === undefined) return undefined;
+        const bytes = await found.vector.arrayBuffer();
+        check(bytes.byteLength % 4 === 0, 'storage.corrupt', 'What a strategy keeps here is damaged.', {
+          remedy: 'Nothing has to be done: it begins again at zero.',
+        });
+        return new Float32Array(bytes);
+      }),
+
+    saveMemory: ({ dataset, run, kind }, vector) =>
+      stored(async () => {
+        const transaction = storage.transaction('memories', 'readwrite', DURABLE);
+        await committed(transaction, async () => {
+          await transaction.store.put({ dataset, run, kind, vector: new Blob([vector]) });
+        });
+      }),
   };
 }
 
@@ -89,7 +108,7 @@ async function loadModel(storage: Database, run: string): Promise<Model | undefi
   const remedy = 'Leave the run and join it again: the model is fetched from the others.';
   check(parts !== undefined, 'storage.corrupt', 'The stored model is damaged.', { remedy });
   check(
-    hashWeights(found.layoutHash, parts.weights, parts.clipNorm) === found.hash,
+    hashModel(found.layoutHash, parts) === found.hash,
     'storage.corrupt',
     'The stored model is damaged.',
     {

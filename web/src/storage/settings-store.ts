@@ -19,6 +19,8 @@ const settingsSchema = z.object({
   backend: z.enum(['auto', 'wasm', 'webgpu', 'webgl', 'cpu']).catch('auto'),
   /** Keep the screen on during a session. */
   keepAwake: z.boolean().catch(false),
+  /** Tell coordinators that select by resources how fast this device is. */
+  reportsSpeed: z.boolean().catch(false),
 });
 
 export type Settings = Readonly<z.output<typeof settingsSchema>>;

@@ -1,6 +1,13 @@
 import type { Examples } from '../../../shared/dataset/examples.ts';
 import type { Federation } from '../../../shared/federation/index.ts';
-import type { BackendReport, MetricReport, PaceLimits, Trainer } from '../../../shared/training/index.ts';
+import type {
+  BackendReport,
+  MetricReport,
+  PaceLimits,
+  Personal,
+  Trainer,
+  TrainProgress,
+} from '../../../shared/training/index.ts';
 import type { Layout, Model } from '../../../shared/update/index.ts';
 import type { Verdict } from './verdict.ts';
 
@@ -24,6 +31,25 @@ export interface StoredExamples {
   readonly count: number;
   /** Which examples of the data set; all of them when left out. */
   readonly rows?: Uint32Array<ArrayBuffer>;
+}
+
+/** How a model of the device's own is made of the shared one. */
+export type PersonalMethod =
+  /** Its last layer is trained on these data, all others stay the shared model's. */
+  | { readonly type: 'head' }
+  /** All of it is trained, and pulled back towards the shared model by `lambda` (Ditto). */
+  | { readonly type: 'ditto'; readonly lambda: number };
+
+/** Never sent: it carries no noise. */
+export interface PersonalJob {
+  readonly shared: Model;
+  /** What was made of it before, to go on from. */
+  readonly personal: Float32Array<ArrayBuffer> | undefined;
+  readonly method: PersonalMethod;
+  readonly epochs: number;
+  readonly seed: string;
+  readonly signal: AbortSignal;
+  readonly onProgress?: (progress: TrainProgress) => void;
 }
 
 /** What a trainer trains and evaluates on. */
@@ -80,6 +106,8 @@ export interface BrowserTrainer extends Trainer {
     model: Model,
     inputs: Float32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>,
   ): Promise<Float32Array<ArrayBuffer>>;
+  /** Trains a model of this device's own on the examples. @throws as training; `argument.invalid` for a λ out of range. */
+  personalize(job: PersonalJob): Promise<Personal>;
   /** Ends the worker. Calls under way, and any made later, reject with `training.failed`. */
   dispose(): void;
 }

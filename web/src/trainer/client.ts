@@ -70,6 +70,7 @@ export async function createTrainer(options: TrainerOptions): Promise<BrowserTra
     evaluate: (job) => supervisor.call(job.signal, (handle) => handle.evaluate(job)),
     measure: (model, signal) => supervisor.call(signal, (handle) => handle.measure(model, signal)),
     predict: (model, inputs) => supervisor.call(undefined, (handle) => handle.predict(model, inputs)),
+    personalize: (job) => supervisor.call(job.signal, (handle) => handle.personalize(job)),
     dispose: () => supervisor.dispose(),
   };
 }
@@ -117,6 +118,8 @@ async function startTrainer(
     evaluate: ({ signal, ...job }) => calls.run(signal, (id) => remote.evaluate(id, job)),
     measure: (model, signal) => calls.run(signal, (id) => remote.measure(id, model)),
     predict: (model, inputs) => calls.run(undefined, (id) => remote.predict(id, model.weights, inputs)),
+    personalize: ({ signal, onProgress, ...job }) =>
+      calls.run(signal, (id) => remote.personalize(id, job, onProgress && proxy(onProgress))),
     end: (summary) => calls.end(summary),
   };
 }

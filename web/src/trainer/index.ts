@@ -3,6 +3,7 @@ export {
   type BackendName,
   type BackendRequest,
   type BrowserTrainer,
+  type PersonalMethod,
   type TrainerData,
   type TrainerNotice,
 } from './api.ts';

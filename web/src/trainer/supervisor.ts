@@ -6,7 +6,7 @@ import { backendWords } from './backend-words.ts';
 /** A trainer in one worker, on one backend. */
 export interface TrainerHandle
   extends Omit<Trainer, 'layout'>,
-    Pick<BrowserTrainer, 'measure' | 'predict' | 'setPace'> {
+    Pick<BrowserTrainer, 'measure' | 'personalize' | 'predict' | 'setPace'> {
   readonly ready: TrainerReady;
   /** Whether its worker is gone. */
   readonly dead: boolean;

@@ -14,20 +14,23 @@ import {
   type EvaluationCounts,
   type ExampleSource,
   evaluateModel,
+  fineTuneHead,
   type LocalTraining,
   type MetricReport,
   measureModel,
   type PaceLimits,
   type Pacer,
+  type Personal,
   predict,
   streamedSource,
   type TrainJob,
   type TrainProgress,
   type TrainResult,
+  trainDitto,
   trainLocally,
 } from '../../../shared/training/index.ts';
 import { type Model, makeModel, sliceRange } from '../../../shared/update/index.ts';
-import type { JobId, TrainerNotice, TrainerReady, TrainerSetup } from './api.ts';
+import type { JobId, PersonalJob, TrainerNotice, TrainerReady, TrainerSetup } from './api.ts';
 import { backendLoss } from './backend-loss.ts';
 import { backendCandidates } from './backends.ts';
 import { environmentName } from './environment.ts';
@@ -91,7 +94,7 @@ const api = {
 
   async train(
     job: JobId,
-    task: Pick<TrainJob, 'base' | 'seed' | 'control'>,
+    task: Pick<TrainJob, 'base' | 'seed' | 'control' | 'kept' | 'measuresBase'>,
     onProgress: Callback<TrainProgress> | undefined,
   ): Promise<Reply<TrainResult>> {
     const reply = await runOnBackend(job, async (signal) => {
@@ -109,6 +112,29 @@ const api = {
     });
     onProgress?.[releaseProxy]();
     return reply.ok ? transfer(reply, [reply.value.update.delta.buffer]) : reply;
+  },
+
+  async personalize(
+    job: JobId,
+    { method, epochs, personal, ...task }: Omit<PersonalJob, 'signal' | 'onProgress'>,
+    onProgress: Callback<TrainProgress> | undefined,
+  ): Promise<Reply<Personal>> {
+    const reply = await runOnBackend(job, async (signal) => {
+      const { compiled, source, federation, pacer } = whenPrepared();
+      const work = {
+        ...task,
+        ...(personal === undefined ? {} : { personal }),
+        compiled,
+        examples: source,
+        training: { ...federation.training, epochs },
+        signal,
+        pacer,
+        onProgress: (progress: TrainProgress) => void onProgress?.(progress),
+      };
+      return method.type === 'head' ? fineTuneHead(work) : trainDitto(work, method.lambda);
+    });
+    onProgress?.[releaseProxy]();
+    return reply.ok ? transfer(reply, [reply.value.weights.buffer]) : reply;
   },
 
   evaluate(

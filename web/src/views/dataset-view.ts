@@ -7,7 +7,7 @@ import '../components/privacy-history.ts';
 import '../components/privacy-meter.ts';
 import { type ErrorRecord, MurmurationError, toErrorRecord } from '../../../shared/errors/index.ts';
 import type { LedgerEntry } from '../../../shared/ledger/index.ts';
-import { formatEpsilon } from '../app/epsilon-words.ts';
+import { formatDelta, formatEpsilon } from '../app/epsilon-words.ts';
 import { setPageTitle, showToast } from '../app/events.ts';
 import { counted, formatBytes, formatCount, formatDate } from '../app/format.ts';
 import { Loader } from '../app/loader.ts';
@@ -147,6 +147,7 @@ export class DatasetView extends LitElement {
   #federations({ federations }: DatasetBudget) {
     if (federations.length === 0) return nothing;
     return html`<div class="table-scroll" tabindex="0" role="region" aria-label="Spent per federation"><table>
+      <caption class="small soft" data-testid="spent-deltas">${deltaWords(federations)}</caption>
       <thead><tr><th scope="col">Federation</th><th scope="col" class="number">Releases</th><th scope="col" class="number">For examples</th><th scope="col" class="number">For you</th></tr></thead>
       <tbody>${federations.map(
         ({ federation, releases, spent }) =>
@@ -166,6 +167,14 @@ export class DatasetView extends LitElement {
       this.error = toErrorRecord(error);
     }
   }
+}
+
+/** An epsilon says nothing without its delta, and a federation with a budget names another than this page may. */
+function deltaWords(federations: DatasetBudget['federations']): string {
+  const deltas = [
+    ...new Set(federations.flatMap(({ spent }) => [spent.record.delta, spent.participant.delta])),
+  ];
+  return `Epsilon, at delta ${deltas.map(formatDelta).join(' or ')}. A federation whose budget names another delta shows another epsilon for the same rounds: the larger delta, the smaller epsilon.`;
 }
 
 customElements.define('mm-dataset-view', DatasetView);

@@ -35,12 +35,14 @@ export class FederationView extends LitElement {
     query: { attribute: false },
     sharing: { state: true },
     kioskLoaded: { state: true },
+    cardsLoaded: { state: true },
   };
   declare services: Services;
   declare federationId: string;
   declare query: FederationQuery;
   declare sharing: boolean;
   declare kioskLoaded: boolean;
+  declare cardsLoaded: boolean;
 
   readonly #federation = new Loader(this, (signal) =>
     this.services.federations.get(this.federationId, signal),
@@ -76,6 +78,16 @@ export class FederationView extends LitElement {
       void import('../components/kiosk-panel.ts').then(() => {
         this.kioskLoaded = true;
       });
+  }
+
+  /** What is further down comes after what is seen first. */
+  override firstUpdated(): void {
+    void Promise.all([
+      import('../components/aggregation-card.ts'),
+      import('../components/compression-card.ts'),
+    ]).then(() => {
+      this.cardsLoaded = true;
+    });
   }
 
   override disconnectedCallback(): void {
@@ -152,6 +164,7 @@ export class FederationView extends LitElement {
       </header>
       ${own === undefined ? this.#before(federation, current) : this.#running(federation, own, active)}
       <mm-who-learns .federation=${federation}></mm-who-learns>
+      ${this.#cards(federation, own)}
       ${
         this.sharing
           ? html`<mm-share-dialog .url=${new URL(`/f/${federation.id}`, location.href).href} .name=${federation.name}
@@ -161,6 +174,12 @@ export class FederationView extends LitElement {
           : nothing
       }
     </div>`;
+  }
+
+  #cards(federation: Federation, own: SessionSnapshot | undefined) {
+    if (!this.cardsLoaded) return nothing;
+    return html`<mm-aggregation-card .federation=${federation}></mm-aggregation-card>
+      <mm-compression-card .compression=${this.services.compression} .federation=${federation} .snapshot=${own}></mm-compression-card>`;
   }
 
   #before(federation: Federation, current: SessionSnapshot | undefined) {

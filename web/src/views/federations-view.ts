@@ -1,7 +1,6 @@
 import { css, html, LitElement, nothing, type PropertyValues } from 'lit';
 import '../components/error-note.ts';
 import '../components/flock.ts';
-import '../components/open-document.ts';
 import type { Federation } from '../../../shared/federation/index.ts';
 import { dataWords, targetWords } from '../app/data-words.ts';
 import { setPageTitle } from '../app/events.ts';
@@ -65,9 +64,7 @@ export class FederationsView extends LitElement {
       <section class="section" aria-labelledby="list-title">
         <div class="row-between">
           <h2 id="list-title">Federations</h2>
-          <button @click=${() => {
-            this.opening = !this.opening;
-          }} aria-expanded=${this.opening ? 'true' : 'false'} data-testid="open-document">
+          <button @click=${this.#toggle} aria-expanded=${this.opening ? 'true' : 'false'} data-testid="open-document">
             ${icon('plus')} Open a document
           </button>
         </div>
@@ -76,6 +73,11 @@ export class FederationsView extends LitElement {
       </section>
     </div>`;
   }
+
+  #toggle = async (): Promise<void> => {
+    if (!this.opening) await import('../components/open-document.ts');
+    this.opening = !this.opening;
+  };
 
   #list() {
     const { state } = this.#federations;

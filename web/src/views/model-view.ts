@@ -1,4 +1,4 @@
-import { css, html, LitElement, type PropertyValues } from 'lit';
+import { css, html, LitElement, nothing, type PropertyValues } from 'lit';
 import '../components/error-note.ts';
 import '../components/form-input.ts';
 import '../components/image-input.ts';
@@ -31,6 +31,7 @@ export class ModelView extends LitElement {
     opened: { state: true },
     busy: { state: true },
     error: { state: true },
+    moreLoaded: { state: true },
   };
   declare services: Services;
   declare federationId: string;
@@ -39,6 +40,7 @@ export class ModelView extends LitElement {
   declare opened: OpenedModel | undefined;
   declare busy: 'predicting' | 'downloading' | undefined;
   declare error: ErrorRecord | undefined;
+  declare moreLoaded: boolean;
 
   readonly #loader = new Loader<Loaded>(this, async (signal) => {
     const { value: federation } = await this.services.federations.get(this.federationId, signal);
@@ -62,6 +64,16 @@ export class ModelView extends LitElement {
     if (!changed.has('federationId')) return;
     this.opened = undefined;
     void this.#load();
+  }
+
+  /** What is further down comes after what is seen first. */
+  override firstUpdated(): void {
+    void Promise.all([
+      import('../components/personalize-panel.ts'),
+      import('../components/model-versions.ts'),
+    ]).then(() => {
+      this.moreLoaded = true;
+    });
   }
 
   override disconnectedCallback(): void {
@@ -121,7 +133,7 @@ export class ModelView extends LitElement {
         </section>
         <div class="stack">
           <section class="card section" aria-labelledby="answer-title" aria-busy=${this.busy === 'predicting' ? 'true' : 'false'}>
-            <h2 id="answer-title">${this.opened === undefined ? 'The model says' : 'The opened model says'}</h2>
+            <h2 id="answer-title">${this.opened === undefined ? 'The model says' : this.opened.format === 'own' ? 'Your own model says' : 'The opened model says'}</h2>
             ${this.#answer(federation)}
             <mm-error-note .error=${this.error}></mm-error-note>
           </section>
@@ -132,7 +144,16 @@ export class ModelView extends LitElement {
             <button ?disabled=${this.busy !== undefined} @click=${() => this.#download(federation, model, 'json')} data-testid="download-json">${icon('download')} Everything (JSON)</button>
           </mm-model-files>
         </div>
+        ${this.#more(federation)}
       </div>`;
+  }
+
+  #more(federation: Federation) {
+    if (!this.moreLoaded) return nothing;
+    const { services, opened } = this;
+    return html`<mm-personalize .services=${services} .federation=${federation} .opened=${opened}
+        @opened=${({ detail }: CustomEvent<OpenedModel | null>) => this.#useOpened(federation, detail ?? undefined)}></mm-personalize>
+      <mm-model-versions .versions=${services.versions} .federation=${federation}></mm-model-versions>`;
   }
 
   /** What was asked of one model is asked of the other. */

@@ -53,6 +53,7 @@ export class SettingsTraining extends LitElement {
         ${this.#check('visible-only', 'Train only while this page is visible', 'Training is paused while it is hidden, and goes on when you come back.', settings.trainWhen === 'visible', (on) => ({ trainWhen: on ? 'visible' : 'always' }))}
         ${this.#check('spare-data', 'Pause on mobile networks and when saving data', 'Each round sends and receives about the size of the model.', settings.metered === 'pause', (on) => ({ metered: on ? 'pause' : 'allow' }))}
         ${this.#check('cool-down', 'Rest more when the device is hot or slow', 'Training takes half of the time then, or less.', settings.coolDown, (coolDown) => ({ coolDown }))}
+        ${this.#check('reports-speed', 'Tell coordinators how fast this device is', 'Only federations that choose quick devices first ask for it. When you join one, it is sent how many examples a second this device trains on, as measured here, and nothing else: not its battery, its network or what it is.', settings.reportsSpeed, (reportsSpeed) => ({ reportsSpeed }))}
         ${this.#check('keep-awake', 'Keep the screen on during a session', 'Phones stop training soon after their screen turns off.', settings.keepAwake, (keepAwake) => ({ keepAwake }))}
       </div>
       ${this.#device(settings)}

@@ -100,6 +100,65 @@ export const both = parseFederation({
   privacy: { ...distributed.privacy, record: { clipNorm: 1, noiseMultiplier: 1.1 } },
 });
 
+/** Optimizer, masks and a budget of bytes. */
+export const adaptive = parseFederation({
+  ...secure,
+  id: 'digits-adaptive',
+  name: 'Handwritten digits, few bytes',
+  strategy: {
+    type: 'fedavg',
+    serverOptimizer: { type: 'adam' },
+    serverLearningRate: 0.03,
+    compression: { uploadBytes: 60_000 },
+    selection: { by: 'resources', overSelection: 1.5 },
+  },
+  cohort: { minParticipants: 3, groupSize: 5 },
+});
+
+/** The server looks at single updates. */
+export const trimmed = parseFederation({
+  ...digits,
+  id: 'digits-trimmed',
+  name: 'Handwritten digits, liars trimmed away',
+  strategy: {
+    ...EQUAL,
+    robust: { rule: { type: 'trimmed-mean' }, byzantine: 1 },
+    rollback: { afterRounds: 3, threshold: 0.05 },
+  },
+  cohort: { minParticipants: 5 },
+  paths: ['server'],
+  evaluation: 'server',
+});
+
+/** A robust rule over masked sums. */
+export const grouped = parseFederation({
+  ...secure,
+  id: 'digits-grouped',
+  name: 'Handwritten digits, robust over groups',
+  strategy: {
+    ...EQUAL,
+    robust: {
+      rule: { type: 'geometric-median' },
+      byzantine: 3,
+      mixing: 'nearest-neighbours',
+      normBound: 'median',
+      screening: 'held-out',
+    },
+  },
+  cohort: { minParticipants: 30, groupSize: 3, maxParticipants: 100 },
+  paths: ['server'],
+  evaluation: 'server',
+});
+
+/** Everyone at their own pace. */
+export const buffered = parseFederation({
+  ...digits,
+  id: 'digits-buffered',
+  name: 'Handwritten digits, each at its own pace',
+  strategy: { type: 'fedbuff', compression: { bits: 12 } },
+  cohort: { minParticipants: 4 },
+});
+
 export const penguins = parseFederation({
   format: 'murmuration/federation',
   formatVersion: 1,

@@ -6,17 +6,22 @@ import type { Verdict } from '../../trainer/verdict.ts';
 import { termsOf } from '../consent-terms.ts';
 import { Reachability } from '../reachability.ts';
 import type { Consent, DatasetInfo, DatasetSummary, ImportDraft, Services, Settings } from '../services.ts';
+import { fakeAggregation } from './fake-aggregation.ts';
 import {
+  adaptive,
   both,
+  buffered,
   central,
   digits,
   distributed,
+  grouped,
   guarded,
   heating,
   local,
   noisy,
   penguins,
   secure,
+  trimmed,
 } from './fake-federations.ts';
 import { fakeLedger, type LedgerScenario } from './fake-ledger.ts';
 import { secureSnapshotAt, snapshotAt } from './fake-snapshots.ts';
@@ -42,9 +47,28 @@ export type Scenario =
   | 'secure-first'
   | 'broken'
   | 'nearly-spent'
-  | 'spent';
+  | 'spent'
+  | 'ready'
+  | 'went-back'
+  | 'quarantined'
+  | 'compressed';
 
-const FEDERATIONS = [digits, secure, guarded, noisy, distributed, local, central, both, penguins, heating];
+const FEDERATIONS = [
+  digits,
+  secure,
+  guarded,
+  noisy,
+  distributed,
+  local,
+  central,
+  both,
+  adaptive,
+  trimmed,
+  grouped,
+  buffered,
+  penguins,
+  heating,
+];
 const ADDED_MS = Date.UTC(2026, 10, 20, 14, 5);
 
 const DATASETS: readonly DatasetInfo[] = [
@@ -253,6 +277,38 @@ function snapshotOf(scenario: Scenario): SessionSnapshot | undefined {
           paused: true,
         },
       });
+    case 'ready':
+      return snapshotAt({ name: 'waiting', participants: 4, needed: 4, update: { behind: 2 } }, 12, {
+        federationId: 'digits-buffered',
+      });
+    case 'went-back': {
+      const snapshot = snapshotAt({ name: 'training', round: 13, batch: 2, batches: 32, loss: 0.6 }, 12, {
+        federationId: 'digits-trimmed',
+      });
+      const records = snapshot.records.map((record) =>
+        record.round === 11 ? { ...record, survivors: [], dropped: [], rollback: { to: 7 } } : record,
+      );
+      return { ...snapshot, records };
+    }
+    case 'quarantined':
+      return snapshotAt({ name: 'waiting', participants: 6, needed: 3 }, 12, {
+        refusal: {
+          atMs: ADDED_MS,
+          round: undefined,
+          error: {
+            code: 'participant.quarantined',
+            message:
+              'This participant is not invited for a while. Received Too many of its rounds came to nothing. It is invited again after 2026-11-22T11:05:00.000Z, without doing anything.',
+          },
+          paused: false,
+        },
+      });
+    case 'compressed':
+      return secureSnapshotAt({ name: 'uploading', round: 13, delivered: 2, slices: 5 }, 12, {
+        federationId: 'digits-adaptive',
+        roundTraffic: { round: 12, bytesSent: 58_312, bytesReceived: 58_940 },
+        rounding: { round: 13, relativeError: 0.31, wrapped: 2, shortened: 0.8 },
+      });
     case 'finished':
       return snapshotAt({ name: 'finished', reason: 'target-accuracy' }, 24);
     default:
@@ -289,6 +345,7 @@ export function fakeServices(scenario: Scenario): Services {
     coolDown: true,
     backend: 'auto',
     keepAwake: true,
+    reportsSpeed: false,
   };
   const listeners = new Set<(settings: Settings) => void>();
   const agreed: Consent = { federationId: 'digits', revision: 2, datasetId: 'd2', atMs: ADDED_MS };
@@ -396,6 +453,7 @@ export function fakeServices(scenario: Scenario): Services {
         }),
       },
     },
+    ...fakeAggregation(answer, empty),
     settings: {
       get current() {
         return current;
