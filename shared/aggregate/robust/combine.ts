@@ -2,6 +2,7 @@ import type { Encoding } from '../../compress/index.ts';
 import { check } from '../../errors/index.ts';
 import { isPlainMean, type RobustSpec, robustNeedOf } from '../../federation/index.ts';
 import { createAggregationKernels, placeRows } from '../native/index.ts';
+import type { Needs } from '../rule.ts';
 import { sumSlices, type WeightedSlice } from '../sum.ts';
 import { bulyan } from './bulyan.ts';
 import { centredClipping } from './centred-clipping.ts';
@@ -13,9 +14,6 @@ import { krum, multiKrum } from './krum.ts';
 import { totalWeight, weightedMean } from './mean.ts';
 import { mixNearest } from './nearest.ts';
 import { boundNorms } from './norm-bound.ts';
-
-/** What has to be looked at: a sum alone, or each vector by itself. */
-export type Needs = 'sum' | 'individual';
 
 /** A CombineRule that is done at once. */
 export type RobustRule = (sums: readonly WeightedSlice[]) => WeightedSlice;

@@ -1,6 +1,6 @@
 export { bulyan } from './bulyan.ts';
 export { type CentredClippingOptions, centredClipping } from './centred-clipping.ts';
-export { combineKept, combineRuleOf, fewest, type Needs, needsOf, type RobustRule } from './combine.ts';
+export { combineKept, combineRuleOf, fewest, needsOf, type RobustRule } from './combine.ts';
 export { contributionOf, type GroupScore, groupScores, suspicionOf, withoutGroup } from './contribution.ts';
 export { coordinateMedian, meanAroundMedian, meanNearest, trimmedMean } from './coordinate-wise.ts';
 export { type GeometricMedianOptions, geometricMedian } from './geometric-median.ts';
