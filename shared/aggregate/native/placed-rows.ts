@@ -1,6 +1,6 @@
 import { checkInteger } from '../../errors/index.ts';
 import { type NativeKernels, ownKernels } from './module.ts';
-import { ROWS } from './sum-layout.ts';
+import { PLACED } from './sum-layout.ts';
 
 /** Fewer numbers are in a cache, where copying costs little, and a heap costs more. */
 const FEWEST_NUMBERS = 1 << 20;
@@ -17,10 +17,10 @@ export function placeRows(count: number, length: number): Float32Array<ArrayBuff
   checkInteger('count', count, 1, 2 ** 20);
   checkInteger('length', length, 0, 2 ** 28);
   const stride = Math.ceil(length / 16) * 64 + 64;
-  const bytes = ROWS + count * stride;
+  const bytes = PLACED.end + count * stride;
   const heap = count * length >= FEWEST_NUMBERS && bytes <= MOST_BYTES ? heapOf(bytes) : undefined;
   return Array.from({ length: count }, (_, r) =>
-    heap === undefined ? new Float32Array(length) : new Float32Array(heap, ROWS + r * stride, length),
+    heap === undefined ? new Float32Array(length) : new Float32Array(heap, PLACED.end + r * stride, length),
   );
 }
 

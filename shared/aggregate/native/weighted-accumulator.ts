@@ -1,7 +1,7 @@
 import { check, checkInteger } from '../../errors/index.ts';
 import { checkFiniteNumbers } from './finite.ts';
 import { type NativeKernels, ownKernels } from './module.ts';
-import { WIDTH, wholeVectors } from './sum-layout.ts';
+import { COPIED, wholeVectors } from './sum-layout.ts';
 
 /**
  * A weighted sum that grows as rows come, which need not be kept: two model sizes of memory, however many they are. All of it
@@ -56,15 +56,15 @@ function plainSums(length: number): Sums {
 }
 
 const NUMBERS = 0;
-const SUMS = NUMBERS + 4 * WIDTH;
+const SUMS = NUMBERS + 4 * COPIED.width;
 
 /** The heap holds a tile of the row that comes, and all of the sums. */
 function nativeSums(kernels: NativeKernels, length: number): Sums {
   const heap = kernels.heapOf(SUMS + 8 * wholeVectors(length));
-  const numbers = new Float32Array(heap, NUMBERS, WIDTH);
+  const numbers = new Float32Array(heap, NUMBERS, COPIED.width);
   const eachTile = (visit: (from: number, width: number, sums: number) => void): void => {
-    for (let from = 0; from < length; from += WIDTH)
-      visit(from, Math.min(WIDTH, length - from), SUMS + 8 * from);
+    for (let from = 0; from < length; from += COPIED.width)
+      visit(from, Math.min(COPIED.width, length - from), SUMS + 8 * from);
   };
   return {
     add(row, weight) {

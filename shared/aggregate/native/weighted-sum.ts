@@ -2,16 +2,16 @@ import { checkFiniteNumbers } from './finite.ts';
 import type { NativeKernels } from './module.ts';
 import { type ScaledWeights, scaleWeights } from './scaled-weights.ts';
 import {
+  COPIED,
   GROUP,
   HEAP_BYTES,
   MOST_ROWS,
-  OUT,
+  PLACED,
   POINTERS,
-  ROWS,
   STRIDE,
   SUMS,
+  type Tile,
   WEIGHTS,
-  WIDTH,
   wholeVectors,
 } from './sum-layout.ts';
 
@@ -34,9 +34,9 @@ export function weightedSum(
   const numbers = new Float32Array(kernels.heapOf(HEAP_BYTES));
   sumTiles(
     kernels,
-    { rows, weights: scaleWeights(weights, rows.length), out, perCall: GROUP },
+    { rows, weights: scaleWeights(weights, rows.length), out, tile: COPIED, perCall: GROUP },
     (row, place, from, width) => {
-      const at = (ROWS + place * STRIDE) / 4;
+      const at = (COPIED.end + place * STRIDE) / 4;
       numbers.set(row.subarray(from, from + width), at);
       numbers.fill(0, at + width, at + wholeVectors(width));
       return 4 * (at - from);
@@ -53,7 +53,7 @@ export function weightedSumInPlace(
 ): void {
   sumTiles(
     home,
-    { rows, weights: scaleWeights(weights, rows.length), out, perCall: MOST_ROWS },
+    { rows, weights: scaleWeights(weights, rows.length), out, tile: PLACED, perCall: MOST_ROWS },
     ({ byteOffset }) => byteOffset,
   );
 }
@@ -62,6 +62,7 @@ interface Task {
   readonly rows: Rows;
   readonly weights: ScaledWeights;
   readonly out: Float32Array;
+  readonly tile: Tile;
   /** Rows at most that lie on the heap at once: whole groups. */
   readonly perCall: number;
 }
@@ -69,16 +70,16 @@ interface Task {
 /** @param locate says where on the heap a row would begin, of which `width` numbers from `from` on are there. */
 function sumTiles(
   kernels: NativeKernels,
-  { rows, weights: { factors, scale }, out, perCall }: Task,
+  { rows, weights: { factors, scale }, out, tile, perCall }: Task,
   locate: (row: Float32Array, place: number, from: number, width: number) => number,
 ): void {
-  const heap = kernels.heapOf(ROWS);
+  const heap = kernels.heapOf(tile.end);
   const pointers = new Int32Array(heap, POINTERS, MOST_ROWS);
   const weights = new Float32Array(heap, WEIGHTS, MOST_ROWS);
-  const sums = new Float64Array(heap, SUMS, WIDTH);
-  const rounded = new Float32Array(heap, OUT, WIDTH);
-  for (let from = 0; from < out.length; from += WIDTH) {
-    const width = Math.min(WIDTH, out.length - from);
+  const sums = new Float64Array(heap, SUMS, tile.width);
+  const rounded = new Float32Array(heap, tile.out, tile.width);
+  for (let from = 0; from < out.length; from += tile.width) {
+    const width = Math.min(tile.width, out.length - from);
     const whole = wholeVectors(width);
     sums.fill(0, 0, whole);
     for (let first = 0; first < rows.length; first += perCall) {
@@ -95,7 +96,7 @@ function sumTiles(
     }
     // Beyond the end of a row there may be anything.
     sums.fill(0, width, whole);
-    checkFiniteNumbers(kernels.roundSums(SUMS, whole, OUT, scale) !== 0);
+    checkFiniteNumbers(kernels.roundSums(SUMS, whole, tile.out, scale) !== 0);
     out.set(rounded.subarray(0, width), from);
   }
 }
