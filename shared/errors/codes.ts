@@ -43,6 +43,7 @@ export type ErrorCode =
   | 'wire.stale'
   | 'wire.replayed'
   | 'wire.out-of-phase'
+  | 'wire.too-slow'
   | 'wire.integrity'
   // identity and transport
   | 'identity.mismatch'
@@ -64,6 +65,7 @@ export type ErrorCode =
   | 'round.wrong-cohort'
   | 'round.not-ready'
   | 'round.cut-off'
+  | 'round.on-hold'
   // compression
   | 'compress.no-pipeline'
   // aggregation rules
@@ -92,6 +94,8 @@ export type ErrorCode =
   // privacy
   | 'privacy.policy-unmet'
   | 'privacy.policy-changed'
+  | 'privacy.consent-missing'
+  | 'privacy.consent-withdrawn'
   | 'privacy.invalid-parameter'
   | 'privacy.cannot-calibrate'
   | 'privacy.budget-low'
@@ -100,10 +104,18 @@ export type ErrorCode =
   // who may take part
   | 'participant.blocked'
   | 'participant.quarantined'
+  | 'participant.not-listed'
+  // who may come in
+  | 'access.expired'
+  | 'access.revoked'
+  | 'access.not-admitted'
+  | 'access.invitation-used'
   // server
   | 'http.unauthorized'
   | 'http.forbidden'
   | 'http.not-found'
+  | 'http.conflict'
   | 'http.too-large'
+  | 'http.unsupported-type'
   | 'http.bad-request'
   | 'http.unavailable';
