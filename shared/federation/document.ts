@@ -7,6 +7,7 @@ import { MESH_GROUP, mostParticipants, SECURE_MINIMUM } from './group-limits.ts'
 import { modelSchema } from './model-schema.ts';
 import { checkParticipantPrivacy } from './participant-rules.ts';
 import { checkRobustRule, combinesGroups, isPlainMean } from './robust-rules.ts';
+import { checkSelection } from './selection-rules.ts';
 import { checkStrategy } from './strategy-rules.ts';
 import { strategySchema } from './strategy-schema.ts';
 import { trainingSchema } from './training-schema.ts';
@@ -363,6 +364,7 @@ export function parseFederation(input: unknown): Federation {
   checkParticipantPrivacy(federation);
   checkRobustRule(federation);
   checkStrategy(federation);
+  checkSelection(federation);
   checkAsyncRounds(federation);
   checkCompression(federation);
   return federation;

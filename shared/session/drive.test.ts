@@ -264,3 +264,119 @@ test('R-30: a sum that goes to a whole cohort is in memory once', async () => {
   expect(sums[0]).toBe(sums[1]);
   node.close();
 });
+
+test('Q-21: where the best version cannot be read the run goes on without it, and says so', async () => {
+  const notices: string[] = [];
+  let listener: (event: TransportEvent) => void = () => undefined;
+  const clock = createVirtualClock();
+  const node = createNode({
+    run: RUN,
+    federation: {
+      ...federation,
+      evaluation: 'local',
+      strategy: { ...federation.strategy, rollback: { afterRounds: 2, threshold: 0 } },
+    },
+    layout: LAYOUT,
+    transport: {
+      self: SERVER,
+      incarnation: 1,
+      send: async () => ({ kind: 'unreachable' }),
+      subscribe(next) {
+        listener = next;
+        return () => undefined;
+      },
+      peers: () => new Map(),
+      close: async () => undefined,
+    },
+    store: { ...memoryStore(), loadModel: () => Promise.reject(new Error('the disk is away')) },
+    clock,
+    random: { kind: 'crypto', bytes: (length) => new Uint8Array(length) },
+    settleMs: 100,
+    coordinator: { term: 1, model: modelOf(0), electorate: [] },
+    observer: { onNotice: ({ text }) => notices.push(text) },
+  });
+  const hear = (from: NodeId, message: Message) =>
+    listener({ type: 'message', from, bytes: encodeMessage(message) });
+  const both = [ALICE, BOB];
+  for (const id of both)
+    hear(id, {
+      type: 'join',
+      run: RUN,
+      incarnation: 1,
+      model: null,
+      term: 1,
+      examples: 3,
+      paused: false,
+    });
+  while (node.state.coordinator!.status.name === 'gathering') clock.step();
+  const about = { run: RUN, attempt: attemptOf() };
+  for (const id of both) hear(id, { type: 'trained', ...about });
+  for (const id of both) hear(id, { type: 'uploaded', ...about, revision: 0, undeliverable: [] });
+  for (const id of both) hear(id, { type: 'applied', ...about, tally: 1, hash: modelOf(1).hash });
+  const counts = { total: 10, correct: 5, lossSum: 7 };
+  for (const id of both) hear(id, { type: 'evaluated', run: RUN, round: 1, hash: modelOf(1).hash, counts });
+  await settle();
+  expect(notices).toContain('Version 1, the best so far, could not be fetched.');
+  expect(node.state.coordinator!.status.name).not.toBe('finished');
+  node.close();
+});
+
+test.each(['stored', 'not stored'])(
+  'J-12: participants hear of a commit once its record is %s, or has been waited for',
+  async (outcome) => {
+    const out: string[] = [];
+    let listener: (event: TransportEvent) => void = () => undefined;
+    let done: () => void = () => undefined;
+    const clock = createVirtualClock();
+    const node = createNode({
+      run: RUN,
+      federation,
+      layout: LAYOUT,
+      transport: {
+        self: SERVER,
+        incarnation: 1,
+        async send(_to, bytes) {
+          out.push(decodeMessage(bytes).type);
+          return { kind: 'delivered', path: 'server' };
+        },
+        subscribe(next) {
+          listener = next;
+          return () => undefined;
+        },
+        peers: () => new Map(),
+        close: async () => undefined,
+      },
+      store: {
+        ...memoryStore(),
+        saveRecord: () =>
+          new Promise((resolve) => {
+            done = resolve;
+          }),
+      },
+      clock,
+      random: { kind: 'crypto', bytes: (length) => new Uint8Array(length) },
+      settleMs: 100,
+      coordinator: { term: 1, model: modelOf(0), electorate: [] },
+    });
+    const hear = (from: NodeId, message: Message) =>
+      listener({ type: 'message', from, bytes: encodeMessage(message) });
+    const join = { type: 'join', run: RUN, incarnation: 1, model: null, term: 1 } as const;
+    for (const id of [ALICE, BOB]) hear(id, { ...join, examples: 3, paused: false });
+    while (node.state.coordinator!.status.name === 'gathering') clock.step();
+    const about = { run: RUN, attempt: attemptOf() };
+    for (const id of [ALICE, BOB]) hear(id, { type: 'trained', ...about });
+    for (const id of [ALICE, BOB]) hear(id, { type: 'uploaded', ...about, revision: 0, undeliverable: [] });
+    out.length = 0;
+    for (const id of [ALICE, BOB]) hear(id, { type: 'applied', ...about, tally: 1, hash: modelOf(1).hash });
+    await settle();
+    expect(node.state.coordinator!.model!.version).toBe(1);
+    expect(out).toEqual([]);
+    if (outcome === 'stored') done();
+    const waitedForMs = clock.nowMs() + 2000;
+    while (outcome !== 'stored' && clock.nowMs() < waitedForMs) clock.step();
+    await settle();
+    expect(out.slice(0, 2)).toEqual(['commit', 'commit']);
+    expect(out.indexOf('invite')).toBeGreaterThan(out.lastIndexOf('commit'));
+    node.close();
+  },
+);

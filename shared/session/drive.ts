@@ -7,7 +7,7 @@ import {
 } from '../aggregate/index.ts';
 import { combineRuleOf, fewest, needsOf } from '../aggregate/robust/index.ts';
 import { encodingOf, trainedCoordinates, vectorLengthOf, weightOf } from '../compress/index.ts';
-import { check, type ErrorRecord, toErrorRecord } from '../errors/index.ts';
+import { check, type ErrorCode, type ErrorRecord, toErrorRecord } from '../errors/index.ts';
 import { combinesGroups, type Federation, mostParticipants } from '../federation/index.ts';
 import type { NodeId, ParticipantId } from '../identity/index.ts';
 import { SERVER } from '../identity/index.ts';
@@ -31,6 +31,7 @@ import { createCentralNoise } from './central-noise.ts';
 import { type CombinerContext, initialCombiner, stepCombiner } from './combiner.ts';
 import { selectionOf } from './coordinator/cohort.ts';
 import { groupSizesOf } from './coordinator/draw.ts';
+import { type CoordinatorOrder, withOrder } from './coordinator/orders.ts';
 import { standingOf } from './coordinator/standing.ts';
 import {
   type CoordinatorContext,
@@ -103,6 +104,8 @@ export interface NodeOptions {
     readonly electorate: readonly ParticipantId[];
     /** Nobody is invited before {@link SessionNode.allow} said how often. */
     readonly rations?: boolean;
+    /** In force before anyone is heard. */
+    readonly orders?: readonly CoordinatorOrder[];
     /** All of this run, by round: for a federation that takes bad versions back. */
     readonly records?: readonly RoundRecord[];
     /** A version that was stored. @returns undefined where it was not. */
@@ -131,6 +134,8 @@ export interface NodeObserver {
   readonly onProtected?: (round: number, made: Pick<ProtectedUpdate, 'report' | 'rounding'>) => void;
   /** What the parts of an attempt's sum tell, whether or not the round is committed. */
   readonly onAggregate?: (report: AggregateReport) => void;
+  /** Nothing comes of an attempt that was coordinated here. */
+  readonly onAbandoned?: (attempt: AttemptId, code: ErrorCode) => void;
   /** The best version so far, which the model may go back to. */
   readonly onBest?: (model: Model) => void;
   /** Every message handed to the transport or taken from it, and those to itself (both ways), for logs and tests. */
@@ -149,11 +154,15 @@ export interface SessionNode {
   command(command: 'start' | 'pause' | 'resume' | 'leave' | 'stop'): void;
   /** Tells the coordinator here in how many more rounds this participant may take part. */
   allow(participant: ParticipantId, rounds: number): void;
+  /** Orders the coordinator here. */
+  order(order: CoordinatorOrder): void;
   /** Ends timers, training and pending sends; the transport is closed by whoever made it. */
   close(): void;
 }
 
 const ENTROPY_BYTES = 16;
+/** How long participants are kept waiting for a store that does not say that a record is durable. SPEC J-12. */
+const DURABLE_MS = 2000;
 /** How long a stage of key exchange may take, while the device trains. */
 const SETUP_MS = 10_000;
 const COORDINATOR_TIMERS: readonly TimerName[] = [
@@ -293,6 +302,9 @@ export function createNode(options: NodeOptions): SessionNode {
   const queue: SessionEvent[] = [];
   let draining = false;
   const timers = new Map<TimerName, () => void>();
+  /** Records that are being stored, and what the server sends meanwhile: first what it says is done must be. */
+  const unstored = new Set<() => void>();
+  let held: Extract<Effect, { type: 'send' }>[] = [];
   let training: AbortController | undefined;
   let aggregating: { readonly tag: string; readonly controller: AbortController } | undefined;
   /** Kept in memory beside the newest models, where the federation goes back to it. */
@@ -349,6 +361,7 @@ export function createNode(options: NodeOptions): SessionNode {
     clock,
     send: (to, message) => send({ type: 'send', to, message }),
     onRefused: (from, error) => notice('warning', `Refused a model from ${from}.`, error),
+    onUnreadable: (error) => notice('warning', 'The stored models could not be read.', error),
     onRecords: (records) => records.forEach(saveRecord),
   });
 
@@ -412,6 +425,7 @@ export function createNode(options: NodeOptions): SessionNode {
       case 'send':
         return send(effect);
       case 'cancel-sends':
+        held = held.filter(({ tag }) => tag !== effect.tag);
         return office.cancel(effect.tag);
       case 'timer':
         timers.get(effect.name)?.();
@@ -466,14 +480,19 @@ export function createNode(options: NodeOptions): SessionNode {
       case 'save-model':
         librarian.remember(effect.model);
         observer.onModel?.(effect.model);
-        return guard(
+        return void guard(
           'The model could not be stored on this device; it is kept in memory.',
           store.saveModel(run, effect.model),
         );
       case 'save-record':
-        return saveRecord(effect.record);
+        return holdSends(saveRecord(effect.record));
+      case 'attempt-abandoned':
+        return observer.onAbandoned?.(effect.attempt, effect.code);
       case 'save-term':
-        return guard('The term could not be stored.', options.saveTerm?.(effect.term) ?? Promise.resolve());
+        return void guard(
+          'The term could not be stored.',
+          options.saveTerm?.(effect.term) ?? Promise.resolve(),
+        );
       case 'fetch-model':
         return void fetchModel(effect);
       case 'fetch-history':
@@ -498,6 +517,11 @@ export function createNode(options: NodeOptions): SessionNode {
   }
 
   function send({ to, message, tag, receipt }: Extract<Effect, { type: 'send' }>): void {
+    // In order: what it says to itself it writes down like the rest.
+    if (unstored.size > 0) {
+      held.push({ type: 'send', to, message, ...(tag && { tag }), ...(receipt && { receipt }) });
+      return;
+    }
     const attempt = 'attempt' in message ? message.attempt : undefined;
     if (to === self) {
       observer.onMessage?.('out', self, message);
@@ -656,11 +680,15 @@ export function createNode(options: NodeOptions): SessionNode {
   }
 
   async function keepBest({ model: ref, holders }: Extract<Effect, { type: 'keep-best' }>): Promise<void> {
-    const model = await findOrFetch(ref, holders);
-    if (model === undefined)
-      return notice('warning', `Version ${ref.version}, the best so far, could not be fetched.`);
-    best = model;
-    observer.onBest?.(model);
+    try {
+      const model = await findOrFetch(ref, holders);
+      check(model !== undefined, 'model.unavailable', 'Nobody delivers it.');
+      best = model;
+      observer.onBest?.(model);
+    } catch (thrown) {
+      const text = `Version ${ref.version}, the best so far, could not be fetched.`;
+      notice('warning', text, toErrorRecord(thrown));
+    }
   }
 
   async function rollBack({ to, version }: Extract<Effect, { type: 'roll-back' }>): Promise<void> {
@@ -810,10 +838,23 @@ export function createNode(options: NodeOptions): SessionNode {
     return [...new Set([...reachable, ...fallback, ...holders])];
   }
 
-  function saveRecord(entry: RoundRecord): void {
+  /** Resolves when it is stored, or cannot be. */
+  function saveRecord(entry: RoundRecord): Promise<void> {
     observer.onRecord?.(entry);
     memory?.settle(entry);
-    guard('The record of a round could not be stored.', store.saveRecord(run, entry));
+    return guard('The record of a round could not be stored.', store.saveRecord(run, entry));
+  }
+
+  function holdSends(stored: Promise<void>): void {
+    if (self !== SERVER) return;
+    const release = (): void => {
+      cancel();
+      if (!unstored.delete(release) || unstored.size > 0 || closed) return;
+      for (const effect of held.splice(0)) send(effect);
+    };
+    const cancel = clock.after(DURABLE_MS, release);
+    unstored.add(release);
+    void stored.then(release);
   }
 
   /** Committed rounds are kept whole; what becomes of an abandoned one is in the notices. */
@@ -827,8 +868,8 @@ export function createNode(options: NodeOptions): SessionNode {
     guard('The transcript of a round could not be kept.', kept);
   }
 
-  function guard(text: string, work: Promise<void>): void {
-    work.catch((thrown: unknown) => notice('error', text, toErrorRecord(thrown)));
+  function guard(text: string, work: Promise<void>): Promise<void> {
+    return work.catch((thrown: unknown) => notice('error', text, toErrorRecord(thrown)));
   }
 
   function notice(level: 'info' | 'warning' | 'error', text: string, error?: ErrorRecord): void {
@@ -923,6 +964,7 @@ export function createNode(options: NodeOptions): SessionNode {
           enqueue({ type: 'peer-up', peer, incarnation });
       enqueue({ type: 'command', command });
     },
+    order: (order) => enqueue({ type: 'order', order }),
     allow: (participant, rounds) => enqueue({ type: 'allowance', participant, rounds }),
     close() {
       closed = true;
@@ -942,11 +984,14 @@ export function createNode(options: NodeOptions): SessionNode {
 }
 
 function serverCoordinator(
-  { term, model, electorate, records = [] }: NonNullable<NodeOptions['coordinator']>,
+  { term, model, electorate, orders = [], records = [] }: NonNullable<NodeOptions['coordinator']>,
   { strategy: { rollback }, revision }: Federation,
 ): CoordinatorState {
   const ref = model && { version: model.version, hash: model.hash };
-  const state = initialCoordinator(term, ref, ref === undefined ? [] : [SERVER], electorate);
+  const state = orders.reduce(
+    withOrder,
+    initialCoordinator(term, ref, ref === undefined ? [] : [SERVER], electorate),
+  );
   if (rollback === undefined) return state;
   return { ...state, standing: standingOf(records, rollback.threshold, revision) };
 }

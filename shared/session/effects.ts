@@ -1,5 +1,5 @@
 import type { WeightedSlice } from '../aggregate/index.ts';
-import type { ErrorRecord } from '../errors/index.ts';
+import type { ErrorCode, ErrorRecord } from '../errors/index.ts';
 import type { NodeId, ParticipantId } from '../identity/index.ts';
 import type {
   Confirmation,
@@ -12,6 +12,7 @@ import type {
 } from '../secagg/index.ts';
 import type { LocalUpdate, MaskedUpdate, Model, NoisedUpdate } from '../update/index.ts';
 import type { AttemptId, Message, MessageOf, ModelRef, RoundRecord } from '../wire/index.ts';
+import type { CoordinatorOrder } from './coordinator/orders.ts';
 import type { EvaluationCounts, TrainResult } from './ports.ts';
 
 /**
@@ -139,6 +140,8 @@ export type Effect =
   | { readonly type: 'coordinate'; readonly term: number; readonly model: ModelRef }
   /** Someone with a later term coordinates: a coordinator running here ends. */
   | { readonly type: 'resign'; readonly term: number }
+  /** Nothing comes of this attempt, and why; there may be another. */
+  | { readonly type: 'attempt-abandoned'; readonly attempt: AttemptId; readonly code: ErrorCode }
   /** The coordinator's term must not be used again after a restart. */
   | { readonly type: 'save-term'; readonly term: number }
   | {
@@ -345,6 +348,8 @@ export type SessionEvent = (
   | { readonly type: 'model-unavailable'; readonly model: ModelRef }
   /** How many more rounds this participant may take part in, by what is left of its privacy budgets. */
   | { readonly type: 'allowance'; readonly participant: ParticipantId; readonly rounds: number }
+  /** To the coordinator here, by whoever runs it. */
+  | { readonly type: 'order'; readonly order: CoordinatorOrder }
   | { readonly type: 'command'; readonly command: 'start' | 'pause' | 'resume' | 'leave' | 'stop' }
 ) &
   EventContext;

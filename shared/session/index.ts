@@ -1,4 +1,5 @@
 export type { AggregateReport, PartOutcome } from './aggregator.ts';
+export type { CoordinatorOrder, RunLimits } from './coordinator/orders.ts';
 export type { CoordinatorState, FinishReason } from './coordinator/state.ts';
 export {
   createNode,

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { MurmurationError } from '../errors/index.ts';
 import { type NodeId, SERVER } from '../identity/index.ts';
 import { memoryStore } from '../testing/memory-store.ts';
 import { ALICE, BOB, LAYOUT, modelOf, RUN, refOf } from '../testing/session-fixtures.ts';
@@ -22,6 +23,7 @@ function library() {
     clock,
     send: (to, message) => sent.push({ to, message }),
     onRefused: (_from, { code }) => refused.push(code),
+    onUnreadable: ({ code }) => refused.push(code),
     onRecords: (more) => records.push(...more),
   });
   return { librarian, clock, store, sent, refused, records };
@@ -127,4 +129,15 @@ test('M-05: records from a round on, in order; those that come are handed on', a
   expect(message.type === 'history' && message.records.map(({ round }) => round)).toEqual([2, 3]);
   await librarian.receive(BOB, message);
   expect(records.map(({ round }) => round)).toEqual([2, 3]);
+});
+
+test('a store that cannot be read is no reason not to ask who holds the model', async () => {
+  const { librarian, store, sent, refused } = library();
+  store.loadModel = () => Promise.reject(new MurmurationError('storage.unavailable', 'Away.'));
+  const fetched = librarian.fetch(refOf(wanted), [ALICE]);
+  await settle();
+  expect(sent.map(({ to, message }) => [to, message.type])).toEqual([[ALICE, 'modelRequest']]);
+  expect(refused).toEqual(['storage.unavailable']);
+  await librarian.receive(ALICE, answer(wanted));
+  expect((await fetched)?.hash).toBe(wanted.hash);
 });

@@ -1,4 +1,4 @@
-import { type MurmurationError, toErrorRecord } from '../errors/index.ts';
+import { type ErrorRecord, type MurmurationError, toErrorRecord } from '../errors/index.ts';
 import { type NodeId, SERVER } from '../identity/index.ts';
 import { type Layout, type Model, modelBytes, modelFromBytes } from '../update/index.ts';
 import type { Message, MessageOf, ModelRef } from '../wire/index.ts';
@@ -29,6 +29,8 @@ export interface LibrarianContext {
   readonly clock: Clock;
   readonly send: (to: NodeId, message: Message) => void;
   readonly onRefused: (from: NodeId, error: ReturnType<MurmurationError['toRecord']>) => void;
+  /** What is stored here could not be read. */
+  readonly onUnreadable: (error: ErrorRecord) => void;
   readonly onRecords: (records: MessageOf<'history'>['records']) => void;
 }
 
@@ -76,14 +78,24 @@ export function createLibrarian(context: LibrarianContext): Librarian {
 
   async function ask(model: ModelRef, holders: readonly NodeId[]): Promise<Model | undefined> {
     for (let i = 0; i < ROUNDS_OF_ASKING * holders.length && !closed; i++) {
-      const found = await find(model.hash);
+      const found = await findIfReadable(model.hash);
       if (found !== undefined) return found;
       const answered = answer(model.hash);
       send(holders[i % holders.length]!, { type: 'modelRequest', run, hash: model.hash });
       const received = await answered;
       if (received !== undefined) return received;
     }
-    return find(model.hash);
+    return findIfReadable(model.hash);
+  }
+
+  /** Whoever holds it can deliver it all the same. */
+  async function findIfReadable(hash: string): Promise<Model | undefined> {
+    try {
+      return await find(hash);
+    } catch (thrown) {
+      context.onUnreadable(toErrorRecord(thrown));
+      return undefined;
+    }
   }
 
   async function serveModel(to: NodeId, hash: string): Promise<void> {

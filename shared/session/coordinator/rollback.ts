@@ -49,6 +49,7 @@ export function rollBack(desk: RollbackDesk): void {
 
 export function onRolledBack(desk: RollbackDesk, { to, model }: EventOf<'rolled-back'>): void {
   const { draft, context } = desk;
+  const { best } = draft.standing;
   const pending = draft.rollingBack;
   if (pending?.to.hash !== to.hash) return;
   draft.rollingBack = undefined;
@@ -70,7 +71,7 @@ export function onRolledBack(desk: RollbackDesk, { to, model }: EventOf<'rolled-
     trainMs: 0,
     exchangeMs: 0,
     applyMs: 0,
-    evaluation: draft.standing.best!.evaluation,
+    evaluation: best?.model.hash === to.hash ? best.evaluation : null,
     secure: null,
     rollback: { to: to.version },
   };

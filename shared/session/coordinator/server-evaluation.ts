@@ -89,8 +89,9 @@ function standBy(desk: EvaluationDesk, error: ErrorRecord): void {
 
 /** Why there is no round for now, if that is so. */
 export function sayStandby({ draft, context, effects }: Desk, to: ParticipantId): void {
-  if (draft.standby === undefined) return;
-  const { code, message } = draft.standby;
+  const why = draft.hold ?? draft.standby;
+  if (why === undefined) return;
+  const { code, message } = why;
   const reason = message.slice(0, MAX_REASON);
   effects.push({ type: 'send', to, message: { type: 'standby', run: context.run, code, reason } });
 }

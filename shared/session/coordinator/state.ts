@@ -1,12 +1,13 @@
 import type { ErrorRecord } from '../../errors/index.ts';
 import { type NodeId, type ParticipantId, SERVER } from '../../identity/index.ts';
-import type { AttemptId, DeviceReport, ModelRef, Plan, RoundRecord } from '../../wire/index.ts';
+import type { AttemptId, DeviceReport, MessageOf, ModelRef, Plan, RoundRecord } from '../../wire/index.ts';
 import type { CollectedSum } from '../effects.ts';
 import type { DrawProof } from '../groups.ts';
 import type { EvaluationCounts } from '../ports.ts';
 import type { Ready } from './async-round.ts';
 import type { Seen, Selection } from './cohort.ts';
 import type { DrawState } from './draw.ts';
+import { NO_LIMITS, type RunLimits } from './orders.ts';
 import type { SecureRound } from './secure-stage.ts';
 import { type Standing, UNJUDGED } from './standing.ts';
 
@@ -129,7 +130,8 @@ export interface RollbackPolicy {
   readonly threshold: number;
 }
 
-export type FinishReason = 'maximum-rounds' | 'target-accuracy' | 'stopped';
+/** Participants hear `stopped` of those that {@link MessageOf} has no word for. */
+export type FinishReason = MessageOf<'finish'>['reason'] | 'early-stopping' | 'failed';
 
 export type CoordinatorStatus =
   | { readonly name: 'gathering' }
@@ -179,10 +181,16 @@ export interface CoordinatorState {
   judge: 'unknown' | 'asked' | 'ready';
   /** Why no round begins, as participants were told. */
   standby: ErrorRecord | undefined;
+  /** By order: no round begins, and why. */
+  hold: ErrorRecord | undefined;
+  /** By order: less than the document allows. */
+  limits: RunLimits;
+  /** By order: not invited. */
+  barred: ReadonlySet<ParticipantId>;
   standing: Standing;
   /** The model goes back to this version; no round begins meanwhile. */
   rollingBack: { readonly to: ModelRef; readonly from: ModelRef } | undefined;
-  /** Set when the target was reached while the next round was already under way. */
+  /** Set when the run is to end, by order or with the target reached, while a round is under way. */
   finishAfterRound: FinishReason | undefined;
   status: CoordinatorStatus;
 }
@@ -212,6 +220,9 @@ export function initialCoordinator(
     judging: new Map(),
     judge: 'unknown',
     standby: undefined,
+    hold: undefined,
+    limits: NO_LIMITS,
+    barred: new Set(),
     standing: UNJUDGED,
     rollingBack: undefined,
     finishAfterRound: undefined,

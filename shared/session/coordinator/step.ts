@@ -22,6 +22,7 @@ import {
   onNonce,
 } from './draw.ts';
 import { holdersOf, newestModel, withoutItem } from './members.ts';
+import { isAdmitted, narrowed, type OrderDesk, onOrder, sayNotListed, withOrder } from './orders.ts';
 import { favouriteOf, recordOf, survivorsOf } from './record.ts';
 import {
   isRollbackDue,
@@ -101,8 +102,9 @@ export function stepCoordinator(
   event: SessionEvent,
   context: CoordinatorContext,
 ): Step<CoordinatorState> {
-  const turn = new Turn(draftOf(state), event, context);
-  turn.take();
+  const ordered = event.type === 'order' ? withOrder(state, event.order) : state;
+  const turn = new Turn(draftOf(ordered), event, narrowed(context, ordered.limits));
+  turn.take(state);
   return { state: turn.draft, effects: turn.effects };
 }
 
@@ -113,14 +115,14 @@ const EVALUATION_MS = 60_000;
 
 class Turn
   extends Desk
-  implements SecureDesk, DrawDesk, SplitDesk, AsyncDesk, CutOffDesk, EvaluationDesk, RollbackDesk
+  implements SecureDesk, DrawDesk, SplitDesk, AsyncDesk, CutOffDesk, EvaluationDesk, RollbackDesk, OrderDesk
 {
-  take(): void {
-    this.hear();
+  take(before: CoordinatorState): void {
+    this.hear(before);
     if (isRollbackDue(this) && !this.isAwaitingMost()) rollBack(this);
   }
 
-  private hear(): void {
+  private hear(before: CoordinatorState): void {
     const { event } = this;
     switch (event.type) {
       case 'message':
@@ -166,6 +168,8 @@ class Turn
         this.draft.allowances.set(event.participant, event.rounds);
         if (this.draft.status.name === 'gathering') this.timer('settle', this.context.settleMs);
         break;
+      case 'order':
+        return onOrder(this, event.order, before);
       case 'command':
         if (event.command === 'stop') this.onStop();
         break;
@@ -218,6 +222,7 @@ class Turn
     if (model !== null) this.learnOf(model, from);
     this.welcome(from);
     sayStandby(this, from);
+    sayNotListed(this, from);
     if (draft.status.name === 'finished') this.send(from, this.finishMessage(draft.status.reason));
     if (draft.status.name === 'gathering') this.timer('settle', context.settleMs);
     if (paused && before?.paused === false) this.lose(from);
@@ -280,6 +285,11 @@ class Turn
   start(): void {
     const { draft, context } = this;
     if (draft.status.name !== 'gathering') return;
+    if (draft.finishAfterRound !== undefined) {
+      draft.status = { name: 'closing', reason: draft.finishAfterRound };
+      return this.closeIfDone();
+    }
+    if (draft.hold !== undefined) return;
     const present = [...draft.members.keys()].filter((id) => this.mayTakePart(id));
     this.saySpent(present.length);
     const base = draft.model;
@@ -323,7 +333,11 @@ class Turn
   }
 
   private mayTakePart(id: ParticipantId): boolean {
-    return this.isWilling(id) && (!this.context.rations || (this.draft.allowances.get(id) ?? 0) > 0);
+    return (
+      this.isWilling(id) &&
+      isAdmitted(this.draft, id) &&
+      (!this.context.rations || (this.draft.allowances.get(id) ?? 0) > 0)
+    );
   }
 
   private isWilling(id: ParticipantId): boolean {
@@ -334,7 +348,8 @@ class Turn
   /** Once for each change: the round waits for others than those whose privacy budget is spent. SPEC C-38. */
   private saySpent(eligible: number): void {
     const { draft, context } = this;
-    const isSpent = (id: ParticipantId) => this.isWilling(id) && draft.allowances.get(id) === 0;
+    const isSpent = (id: ParticipantId) =>
+      this.isWilling(id) && isAdmitted(draft, id) && draft.allowances.get(id) === 0;
     const spent = context.rations ? [...draft.members.keys()].filter(isSpent).length : 0;
     const isShort = eligible < context.minParticipants && eligible + spent >= context.minParticipants;
     if (isShort && spent !== draft.spentSaid)
@@ -822,6 +837,7 @@ class Turn
 
   retry(round: number, code: ErrorCode, reason: string): void {
     const { draft } = this;
+    this.effects.push({ type: 'attempt-abandoned', attempt: draft.lastAttempt!, code });
     this.notice('warning', `Round ${round} was abandoned: ${reason}`, code);
     draft.status = { name: 'gathering' };
     this.timer('retry', Math.min(MAX_RETRY_DELAY_MS, 250 * 2 ** draft.failures));
@@ -896,7 +912,9 @@ class Turn
   }
 
   private finishMessage(reason: FinishReason): Message {
-    return { type: 'finish', run: this.context.run, model: this.draft.model!, reason };
+    // Devices of before know these words only.
+    const told = reason === 'early-stopping' || reason === 'failed' ? 'stopped' : reason;
+    return { type: 'finish', run: this.context.run, model: this.draft.model!, reason: told };
   }
 
   // ---- timers and small things -------------------------------------------------------------------------------

@@ -153,6 +153,8 @@ export interface ParticipantState {
   electorate: readonly ParticipantId[];
   election: { readonly term: number; readonly votes: ReadonlySet<ParticipantId> } | undefined;
   votedFor: { readonly term: number; readonly candidate: ParticipantId } | undefined;
+  /** The server's word, that no round is to begin; kept while it is away. */
+  isOnHold: boolean;
 }
 
 export function initialParticipant(model: Model | undefined): ParticipantState {
@@ -174,6 +176,7 @@ export function initialParticipant(model: Model | undefined): ParticipantState {
     electorate: [],
     election: undefined,
     votedFor: undefined,
+    isOnHold: false,
   };
 }
 

@@ -812,6 +812,30 @@ describe('without the server', () => {
     expect(sent(machine.take({ type: 'timer', name: 'election' }), 'voteRequest')).toEqual([]);
   });
 
+  test('J-03: whoever heard of a pause from the server neither stands nor votes, until the server is back', () => {
+    const pausedBy = (from: NodeId, code: string) => {
+      const machine = joined();
+      machine.hear(SERVER, inviteOf());
+      machine.hear(from, { type: 'standby', run: RUN, code, reason: 'Paused.' });
+      machine.take({ type: 'peer-down', peer: SERVER });
+      return machine;
+    };
+    const stands = (machine: Participant) =>
+      sent(machine.take({ type: 'timer', name: 'election' }), 'voteRequest').length > 0;
+    const votes = (machine: Participant) => sent(machine.hear(BOB, request(7)), 'vote')[0]!.message.granted;
+    expect(stands(pausedBy(SERVER, 'round.on-hold'))).toBe(false);
+    expect(votes(pausedBy(SERVER, 'round.on-hold'))).toBe(false);
+    // Another reason to wait, and another's word, are none.
+    expect(stands(pausedBy(SERVER, 'aggregate.no-held-out'))).toBe(true);
+    expect(votes(pausedBy(BOB, 'round.on-hold'))).toBe(true);
+
+    const back = pausedBy(SERVER, 'round.on-hold');
+    back.take({ type: 'peer-up', peer: SERVER, incarnation: 2 });
+    back.hear(SERVER, { type: 'welcome', run: RUN, term: 3, model: refOf(BASE), holders: [] });
+    back.take({ type: 'peer-down', peer: SERVER });
+    expect(stands(back)).toBe(true);
+  });
+
   test('a term that lost its vote is not used again', () => {
     const machine = orphan();
     machine.take({ type: 'timer', name: 'election' });

@@ -17,6 +17,7 @@ import {
   type SumSlice,
   type TimerName,
 } from '../effects.ts';
+import { ON_HOLD } from '../on-hold.ts';
 import { maskNone } from '../pipeline.ts';
 import type { TrainResult } from '../ports.ts';
 import { AsyncPart, type PaceTurn, stalenessOf } from './async-part.ts';
@@ -206,6 +207,7 @@ class Turn implements SecureTurn, DrawTurn, PaceTurn {
       case 'finish':
         return this.onFinish(message);
       case 'standby':
+        if (from === SERVER && message.code === ON_HOLD) this.draft.isOnHold = true;
         return this.notice('warning', message.reason, message.code as ErrorCode);
       case 'roster':
         return this.secagg.onRoster(message);
@@ -234,6 +236,7 @@ class Turn implements SecureTurn, DrawTurn, PaceTurn {
       draft.target = undefined;
       this.effects.push({ type: 'resign', term });
     }
+    if (from === SERVER) draft.isOnHold = false;
     draft.coordinator = from;
     draft.term = term;
     draft.termOf = from;
@@ -792,6 +795,8 @@ class Turn implements SecureTurn, DrawTurn, PaceTurn {
   private stand(): void {
     const { draft, context } = this;
     if (draft.peers.has(SERVER)) return this.join();
+    // Whoever paused the run did not mean it to go on without them. SPEC J-03.
+    if (draft.isOnHold) return;
     if (draft.coordinator !== undefined || draft.model === undefined) return;
     if (draft.status.name !== 'joined' && draft.status.name !== 'connecting') return;
     this.timer('election', this.electionDelayMs() * 2);
@@ -813,7 +818,8 @@ class Turn implements SecureTurn, DrawTurn, PaceTurn {
       (draft.votedFor?.term === message.term && draft.votedFor.candidate === from);
     const leaderless =
       !draft.peers.has(SERVER) && (draft.coordinator === undefined || draft.coordinator === from);
-    const granted = later && leaderless && message.model.version >= (draft.model?.version ?? 0);
+    const granted =
+      later && leaderless && !draft.isOnHold && message.model.version >= (draft.model?.version ?? 0);
     if (granted) {
       draft.term = message.term;
       draft.termOf = undefined;

@@ -25,7 +25,10 @@ async function runWorld(options: Partial<WorldOptions>): Promise<World> {
   world.start(SERVER);
   for (const id of world.ids) world.start(id);
   const written = (): boolean =>
-    world.records.length >= 2 && world.ids.every((id) => world.transcriptOf(id, 2) !== undefined);
+    world.records.length >= 2 &&
+    world.records.every(({ round }) =>
+      [SERVER as NodeId, ...world.ids].every((id) => world.transcriptOf(id, round) !== undefined),
+    );
   expect(await world.run(written, 120_000)).toBe(true);
   return world;
 }
