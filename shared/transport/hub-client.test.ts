@@ -45,7 +45,13 @@ class FakeSocket implements SocketLike {
   }
 }
 
-function world({ lateByMs = 0 } = {}) {
+function world({
+  lateByMs = 0,
+  admission,
+}: {
+  lateByMs?: number;
+  admission?: () => { credential?: string; policy?: string };
+} = {}) {
   const clock = createSteppedClock();
   const sockets: FakeSocket[] = [];
   const hub = createHubClient({
@@ -56,6 +62,7 @@ function world({ lateByMs = 0 } = {}) {
     // Timers that come late, as those of a device that slept.
     clock: { nowMs: clock.nowMs, after: (delayMs, callback) => clock.after(delayMs + lateByMs, callback) },
     random: fixed(0),
+    ...(admission === undefined ? {} : { admission }),
     socketFactory: (url) => {
       expect(url).toBe('ws://hub/ws?federation=digits');
       sockets.push(new FakeSocket());
@@ -88,6 +95,23 @@ test('I-02: answers the challenge with a signature over it', async () => {
   const hello = JSON.parse(String(sockets[0]!.sent[0]));
   const statement = helloStatement({ nonce, federation: 'digits', incarnation: 4, participant: identity.id });
   expect(verifySignature(identity.publicKey, statement, fromBase64Url(hello.signature))).toBe(true);
+});
+
+test('H-11: shows what lets it in, as it is at each connection', async () => {
+  const held = [{}, { credential: 'key', policy: 'a'.repeat(64) }];
+  const { sockets, clock } = world({ admission: () => held.shift()! });
+  const challenge = { type: 'challenge', protocol: HUB_PROTOCOL, nonce: 'B'.repeat(42).concat('A') } as const;
+  const hellos: Record<string, unknown>[] = [];
+  for (let i = 0; i < 2; i++) {
+    const socket = sockets.at(-1)!;
+    socket.say(challenge);
+    await clock.until(() => socket.sent.length > 0, 1000);
+    hellos.push(JSON.parse(String(socket.sent[0])));
+    socket.fire('close');
+    await clock.until(() => sockets.length > i + 1, 20_000);
+  }
+  expect('credential' in hellos[0]! || 'policy' in hellos[0]!).toBe(false);
+  expect(hellos[1]).toMatchObject({ credential: 'key', policy: 'a'.repeat(64) });
 });
 
 test('waits longer after every failure, up to ten seconds, and half as long with other dice', async () => {

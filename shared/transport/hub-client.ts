@@ -38,8 +38,8 @@ export type ServerFrame = Exclude<Frame, { kind: 'heartbeat' | 'relay' }>;
 export type ServerLinkEvent =
   /** Proven to the server. A different incarnation: it restarted, and what it held in memory is gone. */
   | { readonly type: 'up'; readonly incarnation: number; readonly token: string }
-  /** Whether the server takes part in the federation as a node; follows `up`. */
-  | { readonly type: 'node'; readonly present: boolean }
+  /** Whether the server takes part in the federation as a node, and since which start; follows `up`. */
+  | { readonly type: 'node'; readonly present: boolean; readonly incarnation?: number }
   /** `left`: the server said that it stops. */
   | { readonly type: 'down'; readonly reason: 'left' | 'lost' }
   | { readonly type: 'frame'; readonly frame: ServerFrame };
@@ -49,6 +49,13 @@ export interface ServerLink {
   /** @returns false when not connected. */
   sendFrame(frame: ServerFrame): boolean;
   subscribeServer(listener: (event: ServerLinkEvent) => void): () => void;
+}
+
+export interface HelloAdmission {
+  /** Invitation, key or JWT. */
+  readonly credential?: string | undefined;
+  /** Hex SHA-256 of the terms. */
+  readonly policy?: string | undefined;
 }
 
 export interface HubClientOptions {
@@ -62,6 +69,8 @@ export interface HubClientOptions {
   readonly socketFactory: SocketFactory;
   readonly clock: Clock;
   readonly random: CryptoRandom;
+  /** Asked at every connection: what lets this participant in, and the terms it agreed to. Left out: nothing does. */
+  readonly admission?: () => HelloAdmission;
   /** How long a connection may take to be opened and proven; default 10,000. */
   readonly handshakeTimeoutMs?: number;
 }
@@ -203,6 +212,7 @@ export function createHubClient(options: HubClientOptions): Hub & ServerLink {
           incarnation,
           federation,
           signature: toBase64Url(signature),
+          ...admissionOf(options),
         }),
       (thrown) => {
         events.emit(refusal(undefined, thrown));
@@ -282,6 +292,14 @@ export function createHubClient(options: HubClientOptions): Hub & ServerLink {
       sendText(connection, { type: 'bye' });
       drop(connection);
     },
+  };
+}
+
+function admissionOf({ admission }: HubClientOptions): { credential?: string; policy?: string } {
+  const { credential, policy } = admission?.() ?? {};
+  return {
+    ...(credential === undefined ? {} : { credential }),
+    ...(policy === undefined ? {} : { policy }),
   };
 }
 

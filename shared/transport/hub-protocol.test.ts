@@ -3,6 +3,7 @@ import { participantIdFromBytes } from '../identity/index.ts';
 import {
   HUB_PROTOCOL,
   helloStatement,
+  MAX_CREDENTIAL_LENGTH,
   MAX_ENVELOPE_LENGTH,
   MAX_TEXT_BYTES,
   parseClientText,
@@ -33,7 +34,8 @@ const welcome = {
 };
 
 test('messages of both sides pass as they are', () => {
-  for (const message of [hello, { type: 'signal', to: peer, envelope: 'x' }, { type: 'bye' }]) {
+  const admitted = { ...hello, credential: 'x'.repeat(MAX_CREDENTIAL_LENGTH), policy: 'a'.repeat(64) };
+  for (const message of [hello, admitted, { type: 'signal', to: peer, envelope: 'x' }, { type: 'bye' }]) {
     expect(parseClient(message)).toEqual(message);
   }
   for (const message of [
@@ -55,6 +57,10 @@ test.each([
   [{ ...hello, incarnation: 1.5 }, 'incarnation'],
   [{ ...hello, federation: 'Digits' }, 'federation'],
   [{ ...hello, publicKey: 'A' }, 'publicKey'],
+  [{ ...hello, credential: 'x'.repeat(MAX_CREDENTIAL_LENGTH + 1) }, 'credential'],
+  [{ ...hello, credential: '' }, 'credential'],
+  [{ ...hello, credential: 'two words' }, 'credential'],
+  [{ ...hello, policy: 'A'.repeat(64) }, 'policy'],
   [{ type: 'signal', to: 'server', envelope: 'x' }, 'to'],
   [{ type: 'signal', to: peer, envelope: 'x'.repeat(MAX_ENVELOPE_LENGTH + 1) }, 'envelope'],
   [{ type: 'welcome' }, 'type'],

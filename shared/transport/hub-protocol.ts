@@ -8,7 +8,8 @@ import { isParticipantId, type ParticipantId } from '../identity/index.ts';
  *
  *     server                              participant
  *       challenge {protocol, nonce}  ──▶
- *                                    ◀──  hello {participant, publicKey, incarnation, federation, signature}
+ *                                    ◀──  hello {participant, publicKey, incarnation, federation, signature,
+ *                                                credential?, policy?}
  *       welcome {peers, token, …}    ──▶                     (or: refused {error}, and the connection closes)
  *       arrived, departed, node      ──▶
  *       signal {from, envelope}      ◀─▶  signal {to, envelope}
@@ -27,6 +28,9 @@ export const MAX_TEXT_BYTES = 2 * MAX_ENVELOPE_LENGTH + 1024;
 export const MAX_RELAY_BYTES = 65_536 + 256;
 /** Larger messages to and from the server go over HTTP, which is several times faster (docs/ARCHITECTURE.md). */
 export const MAX_SMALL_MESSAGE_BYTES = 16_384;
+
+/** Longest credential of a hello. */
+export const MAX_CREDENTIAL_LENGTH = 4096;
 
 /** Why a connection ended, as WebSocket close codes (RFC 6455, section 7.4; 4000 and up are ours). */
 export const CLOSE = {
@@ -75,6 +79,21 @@ const clientText = z.discriminatedUnion('type', [
     federation,
     /** Over {@link helloStatement}. */
     signature: base64Url(86),
+    /**
+     * What lets it in: an invitation, a key or a JWT. Not signed: the challenge makes each hello good for one connection, and
+     * whoever could change it on the way reads the bearer token too. SPEC H-11.
+     */
+    credential: z
+      .string()
+      .min(1)
+      .max(MAX_CREDENTIAL_LENGTH)
+      .regex(/^[\x21-\x7e]*$/, 'not printable characters without spaces')
+      .exactOptional(),
+    /** Hex SHA-256 of the terms that its person agreed to. */
+    policy: z
+      .string()
+      .regex(/^[0-9a-f]{64}$/, 'not 64 hexadecimal digits')
+      .exactOptional(),
   }),
   z.strictObject({ type: z.literal('signal'), to: participant, envelope }),
   z.strictObject({ type: z.literal('bye') }),
@@ -103,7 +122,8 @@ const serverText = z.discriminatedUnion('type', [
   /** Also sent when a participant that is here connects anew; it reloaded if the incarnation differs. */
   z.strictObject({ type: z.literal('arrived'), presence }),
   z.strictObject({ type: z.literal('departed'), peer: participant }),
-  z.strictObject({ type: z.literal('node'), present: z.boolean() }),
+  /** The incarnation says when another process of the server took part over: what the earlier one held is gone. */
+  z.strictObject({ type: z.literal('node'), present: z.boolean(), incarnation: count.exactOptional() }),
   z.strictObject({ type: z.literal('bye'), reason: z.enum(['superseded', 'shutdown']) }),
 ]);
 

@@ -181,13 +181,16 @@ export function createServerChannel(options: ServerChannelOptions): ServerChanne
     }
   };
 
+  const succeed = (serverIncarnation: number): void => {
+    if (serverIncarnation === incarnation) return;
+    incarnation = serverIncarnation;
+    cancelDownloads(() => true);
+    outbox.end('lost'); // whatever the earlier process held is gone
+  };
+
   const connected = (token: string, serverIncarnation: number): void => {
     cancelLost();
-    if (serverIncarnation !== incarnation) {
-      incarnation = serverIncarnation;
-      cancelDownloads(() => true);
-      outbox.end('lost'); // whatever the earlier process held is gone
-    }
+    succeed(serverIncarnation);
     const controller = new AbortController();
     connection = { access: { token, broken: controller.signal }, controller };
     for (const wake of [...accessWaiters]) wake();
@@ -225,7 +228,10 @@ export function createServerChannel(options: ServerChannelOptions): ServerChanne
       case 'up':
         return connected(event.token, event.incarnation);
       case 'node':
-        return event.present ? nodePresent() : down('left');
+        if (!event.present) return down('left');
+        // Without a new connection, when the federation's leader is another replica from now on.
+        if (event.incarnation !== undefined) succeed(event.incarnation);
+        return nodePresent();
       case 'down':
         return disconnected(event.reason);
       case 'frame':
