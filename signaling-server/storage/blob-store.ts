@@ -1,3 +1,5 @@
+import { check } from '../../shared/errors/index.ts';
+
 /** Lower-case hex SHA-256 of a blob's bytes. */
 export type BlobKey = string;
 
@@ -16,6 +18,13 @@ export interface BlobStore {
   has(key: BlobKey): Promise<boolean>;
   /** Deleting what is not there changes nothing. */
   delete(key: BlobKey): Promise<void>;
+}
+
+/** No path leads out of a folder or bucket by it. @throws `argument.invalid`. */
+export function checkBlobKey(key: string): void {
+  check(/^[0-9a-f]{64}$/.test(key), 'argument.invalid', 'This is not the key of a blob.', {
+    expected: '64 lower-case hex digits',
+  });
 }
 
 /** All bytes of a blob at once. */

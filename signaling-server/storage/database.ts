@@ -15,6 +15,8 @@ export interface Database {
   readonly kind: SqlDriver['kind'];
   /** Runs one statement. @throws `storage.unavailable` after retries, `storage.full`, `storage.corrupt`. */
   run<T>(statement: (sql: Sql) => PromiseLike<T>): Promise<T>;
+  /** As {@link SqlDriver.script}. @throws `storage.unavailable`, `storage.full`, `storage.corrupt`. */
+  script(statements: string, parameters: readonly unknown[]): Promise<Record<string, unknown>[]>;
   /** Resolves when the database answers. @throws `storage.unavailable`. */
   ping(): Promise<void>;
   close(): Promise<void>;
@@ -78,6 +80,13 @@ export function databaseOver(driver: SqlDriver, log: Logger, retryForMs: number)
   return {
     kind: driver.kind,
     run,
+    async script(statements, parameters) {
+      try {
+        return await driver.script(statements, parameters);
+      } catch (error) {
+        throw storageError(error, 'the database');
+      }
+    },
     async ping() {
       await run((database) => database.execute(sql`select 1`));
     },

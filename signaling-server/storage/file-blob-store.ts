@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import * as fs from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { check, MurmurationError } from '../../shared/errors/index.ts';
-import type { BlobKey, BlobStore } from './blob-store.ts';
+import { type BlobKey, type BlobStore, checkBlobKey } from './blob-store.ts';
 import { storageError } from './storage-error.ts';
 
 /** The part of node:fs/promises that is used, so that a test can fill the disk. */
@@ -17,9 +17,7 @@ const REMEDY = 'Restore the file from a backup, or save the model again: that me
  */
 export function fileBlobStore(folder: string, system: FileSystem = fs): BlobStore {
   const pathOf = (key: BlobKey): string => {
-    check(/^[0-9a-f]{64}$/.test(key), 'argument.invalid', 'This is not the key of a blob.', {
-      expected: '64 lower-case hex digits',
-    });
+    checkBlobKey(key);
     return join(folder, key.slice(0, 2), key);
   };
   const has = async (key: BlobKey): Promise<boolean> => {

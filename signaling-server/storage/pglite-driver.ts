@@ -11,7 +11,7 @@ import { storageError } from './storage-error.ts';
 type Ask = PgliteRequest extends infer R ? (R extends { id: number } ? Omit<R, 'id'> : never) : never;
 
 interface Pending {
-  readonly resolve: (rows: unknown[][]) => void;
+  readonly resolve: (rows: readonly unknown[]) => void;
   readonly reject: (error: Error) => void;
   readonly deadline: NodeJS.Timeout;
 }
@@ -19,6 +19,8 @@ interface Pending {
 interface Thread {
   readonly worker: Worker;
   readonly pending: Map<number, Pending>;
+  /** It opens the database before it answers the first time. */
+  hasAnswered: boolean;
 }
 
 /** Opening a new database unpacks and starts a whole PostgreSQL. */
@@ -49,19 +51,20 @@ export async function pgliteDriver(
   let nextId = 0;
   let closed = false;
 
-  const ask = (request: Ask, timeoutMs: number): Promise<unknown[][]> => {
+  const ask = (request: Ask, timeoutMs: number): Promise<readonly unknown[]> => {
     if (closed) return Promise.reject(unavailable('the database was closed'));
     thread ??= startThread(script, folder, (reason) => {
       thread = undefined;
       if (!closed) log.error({ reason }, 'the database thread ended; the next statement starts it again');
     });
-    const { worker, pending } = thread;
+    const { worker, pending, hasAnswered } = thread;
+    const limitMs = hasAnswered ? timeoutMs : Math.max(timeoutMs, OPEN_TIMEOUT_MS);
     return new Promise((resolve, reject) => {
       const id = nextId++;
       const deadline = setTimeout(() => {
         pending.delete(id);
-        reject(unavailable(`no answer within ${timeoutMs} ms`));
-      }, timeoutMs);
+        reject(unavailable(`no answer within ${limitMs} ms`));
+      }, limitMs);
       pending.set(id, { resolve, reject, deadline });
       worker.postMessage({ ...request, id } satisfies PgliteRequest);
     });
@@ -69,7 +72,13 @@ export async function pgliteDriver(
 
   return {
     kind: 'pglite',
-    query: (statement, parameters) => ask({ type: 'query', statement, parameters }, STATEMENT_TIMEOUT_MS),
+    query: async (statement, parameters) =>
+      (await ask({ type: 'query', statement, parameters }, STATEMENT_TIMEOUT_MS)) as unknown[][],
+    script: async (statements, parameters) =>
+      (await ask({ type: 'script', statements, parameters }, STATEMENT_TIMEOUT_MS)) as Record<
+        string,
+        unknown
+      >[],
     async migrate(migrations) {
       await ask({ type: 'migrate', folder: migrations }, OPEN_TIMEOUT_MS);
     },
@@ -92,6 +101,7 @@ export async function pgliteDriver(
 function startThread(script: URL, folder: string, ended: (reason: string) => void): Thread {
   const worker = new Worker(script, { workerData: { folder } });
   const pending = new Map<number, Pending>();
+  const thread: Thread = { worker, pending, hasAnswered: false };
   const settle = (id: number): Pending | undefined => {
     const call = pending.get(id);
     clearTimeout(call?.deadline);
@@ -100,6 +110,7 @@ function startThread(script: URL, folder: string, ended: (reason: string) => voi
   };
   let reason = 'it stopped';
   worker.on('message', (reply: PgliteReply) => {
+    thread.hasAnswered = true;
     const call = settle(reply.id);
     if ('rows' in reply) call?.resolve(reply.rows);
     else call?.reject(Object.assign(new Error(reply.error.message), { code: reply.error.code }));
@@ -112,7 +123,7 @@ function startThread(script: URL, folder: string, ended: (reason: string) => voi
     for (const id of [...pending.keys()]) settle(id)?.reject(unavailable(reason));
   });
   worker.unref();
-  return { worker, pending };
+  return thread;
 }
 
 function unavailable(reason: string): Error {

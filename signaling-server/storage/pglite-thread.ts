@@ -21,13 +21,15 @@ parentPort!.on('message', (request: PgliteRequest) => {
     .then((reply) => parentPort!.postMessage(reply));
 });
 
-async function perform(request: PgliteRequest): Promise<unknown[][]> {
+async function perform(request: PgliteRequest): Promise<readonly unknown[]> {
   const database = await open();
   switch (request.type) {
     case 'query': {
       const result = await database.query(request.statement, [...request.parameters], { rowMode: 'array' });
       return result.rows as unknown[][];
     }
+    case 'script':
+      return script(database, request.statements, request.parameters);
     case 'migrate':
       await migrate(drizzle(database), { migrationsFolder: request.folder });
       return [];
@@ -39,6 +41,21 @@ async function perform(request: PgliteRequest): Promise<unknown[][]> {
       await database.exec('CHECKPOINT');
       await database.close();
       return [];
+  }
+}
+
+async function script(
+  database: PGlite,
+  statements: string,
+  parameters: readonly unknown[],
+): Promise<readonly unknown[]> {
+  if (parameters.length > 0) return (await database.query(statements, [...parameters])).rows;
+  try {
+    return (await database.exec(statements)).at(-1)?.rows ?? [];
+  } catch (thrown) {
+    // What failed between BEGIN and COMMIT would hold up everyone: there is one session.
+    await database.exec('ROLLBACK');
+    throw thrown;
   }
 }
 

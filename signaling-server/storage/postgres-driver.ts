@@ -26,6 +26,24 @@ export function postgresDriver(url: string, log: Logger): SqlDriver {
       const result = await pool.query({ text: statement, values: [...parameters], rowMode: 'array' });
       return result.rows as unknown[][];
     },
+    async script(statements, parameters) {
+      const client = await pool.connect();
+      let failure: Error | undefined;
+      try {
+        const result = (await client.query(
+          statements,
+          parameters.length > 0 ? [...parameters] : undefined,
+        )) as pg.QueryResult | pg.QueryResult[];
+        const last = Array.isArray(result) ? result.at(-1) : result;
+        return (last?.rows ?? []) as Record<string, unknown>[];
+      } catch (error) {
+        failure = error as Error;
+        throw error;
+      } finally {
+        // What failed between BEGIN and COMMIT ends with its connection.
+        client.release(failure);
+      }
+    },
     async migrate(folder) {
       const client = await pool.connect();
       let failure: Error | undefined;

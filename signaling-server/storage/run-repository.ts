@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { and, asc, desc, eq, gte, sql } from 'drizzle-orm';
+import { aliasedTable, and, asc, desc, eq, gte, sql } from 'drizzle-orm';
 import { MurmurationError } from '../../shared/errors/index.ts';
 import { canonicalJson, type Federation } from '../../shared/federation/index.ts';
 import type { ParticipantId } from '../../shared/identity/index.ts';
@@ -38,10 +38,16 @@ export interface RunRepository {
   startRun(federation: Federation): Promise<RunSummary>;
   /** @throws `http.not-found`. */
   getRun(run: string): Promise<RunSummary>;
+  /** Whether its weights mean under this document what they meant when they were made. @throws `http.not-found`. */
+  runFits(run: string, federation: Federation): Promise<boolean>;
   /** An ended run keeps its models and history. Ending it again changes nothing. */
   endRun(run: string, status: Exclude<RunStatus, 'open'>): Promise<void>;
+  /** Goes on with an ended run; with another one open, that one goes on. */
+  reopenRun(run: string): Promise<void>;
   /** A coordinator term above every one handed out before, and above `seen`. @throws `http.not-found`. */
   nextTerm(run: string, seen?: number): Promise<number>;
+  /** No term up to this one is handed out from now on. */
+  raiseTerm(run: string, term: number): Promise<void>;
   /** Oldest first. */
   listVersions(run: string): Promise<ModelVersion[]>;
   /** @throws `model.unavailable`. */
@@ -115,12 +121,31 @@ export function runRepository(database: Database, nowMs: () => number): RunRepos
       return summarize(rows[0] ?? unknownRun());
     },
 
+    async runFits(id, federation) {
+      const rows = await database.run((db) =>
+        db.select({ federation: runs.federation, modelKey: runs.modelKey }).from(runs).where(eq(runs.id, id)),
+      );
+      const run = rows[0] ?? unknownRun();
+      return run.federation === federation.id && run.modelKey === modelKeyOf(federation);
+    },
+
     async endRun(id, status) {
       await database.run((db) =>
         db
           .update(runs)
           .set({ status, updatedAtMs: nowMs() })
           .where(and(eq(runs.id, id), eq(runs.status, 'open'))),
+      );
+    },
+
+    async reopenRun(id) {
+      const run = aliasedTable(runs, 'other');
+      const isOpen = sql`exists (select 1 from ${runs} as ${sql.identifier('other')} where ${run.federation} = ${runs.federation} and ${run.modelKey} = ${runs.modelKey} and ${run.status} = 'open')`;
+      await database.run((db) =>
+        db
+          .update(runs)
+          .set({ status: 'open', updatedAtMs: nowMs() })
+          .where(and(eq(runs.id, id), sql`not ${isOpen}`)),
       );
     },
 
@@ -133,6 +158,15 @@ export function runRepository(database: Database, nowMs: () => number): RunRepos
           .returning({ term: runs.term }),
       );
       return (rows[0] ?? unknownRun()).term;
+    },
+
+    async raiseTerm(id, term) {
+      await database.run((db) =>
+        db
+          .update(runs)
+          .set({ term: sql`greatest(${runs.term}, ${term}::bigint)`, updatedAtMs: nowMs() })
+          .where(eq(runs.id, id)),
+      );
     },
 
     async listVersions(run) {

@@ -249,3 +249,5 @@ export const serverIdentity = pgTable(
   },
   (table) => [check('server_identity_one_row', sql`${table.id} = 1`)],
 );
+
+export * from './operator-schema.ts';

@@ -6,10 +6,15 @@ import { hashModel, type Model, modelBytes, splitModelBytes } from '../../shared
 import type { RoundRecord } from '../../shared/wire/index.ts';
 import { type BlobStore, readBlob } from './blob-store.ts';
 import type { Database } from './database.ts';
+import { checkFence, type Fence, fenced } from './fence.ts';
 import type { ModelVersion } from './run-repository.ts';
 import { ledgerEvents, metrics, modelVersions, rounds } from './schema.ts';
 
-export interface ServerStore extends Omit<Store, 'saveTranscript'> {
+export interface ServerStore extends Omit<Store, 'saveTranscript' | 'saveModel' | 'saveRecord'> {
+  /** As {@link Store.saveModel}. @throws `storage.conflict` where the fence was passed by. */
+  saveModel(run: string, model: Model, fence?: Fence): Promise<void>;
+  /** As {@link Store.saveRecord}. @throws `storage.conflict` where the fence was passed by. */
+  saveRecord(run: string, record: RoundRecord, fence?: Fence): Promise<void>;
   /** As {@link Store.loadRecords}, at most `limit` of them. */
   listRecords(run: string, fromRound: number, limit: number): Promise<RoundRecord[]>;
   /** The model of a version, checked. @throws `storage.corrupt`. */
@@ -85,7 +90,7 @@ export function serverStore(database: Database, blobs: BlobStore, nowMs: () => n
       return newest && readModel(newest);
     },
 
-    async saveModel(run, model) {
+    async saveModel(run, model, fence) {
       const bytes = modelBytes(model);
       const blob = await blobs.put(bytes);
       const row = {
@@ -95,27 +100,35 @@ export function serverStore(database: Database, blobs: BlobStore, nowMs: () => n
         blob,
         savedAtMs: nowMs(),
       };
-      await database.run((db) =>
-        db
-          .insert(modelVersions)
-          .values({ run, version: model.version, ...row })
-          .onConflictDoUpdate({ target: [modelVersions.run, modelVersions.version], set: row }),
+      const values = { run, version: model.version, ...row };
+      const written = await database.run((db) =>
+        (fence === undefined
+          ? db.insert(modelVersions).values(values)
+          : db.insert(modelVersions).select(fenced(modelVersions, values, run, fence))
+        )
+          .onConflictDoUpdate({ target: [modelVersions.run, modelVersions.version], set: row })
+          .returning({ version: modelVersions.version }),
       );
+      if (fence !== undefined && written.length === 0) await checkFence(database, run, fence);
     },
 
-    async saveRecord(run, record) {
+    async saveRecord(run, record, fence) {
       const { round, hash, term, attempt } = record;
-      await database.run((db) =>
-        db
-          .insert(rounds)
-          .values({ run, round, hash, term, attempt, record, savedAtMs: nowMs() })
+      const values = { run, round, hash, term, attempt, record, savedAtMs: nowMs() };
+      const written = await database.run((db) =>
+        (fence === undefined
+          ? db.insert(rounds).values(values)
+          : db.insert(rounds).select(fenced(rounds, values, run, fence))
+        )
           .onConflictDoUpdate({
             target: [rounds.run, rounds.round, rounds.hash],
             set: { record },
             // The evaluation may come after the commit; nothing else of a record ever changes.
             setWhere: sql`${rounds.record}->>'evaluation' is null and excluded.record->>'evaluation' is not null`,
-          }),
+          })
+          .returning({ round: rounds.round }),
       );
+      if (fence !== undefined && written.length === 0) await checkFence(database, run, fence);
       const rows = metricsOf(record).map((metric) => ({ run, round, ...metric }));
       if (rows.length === 0) return;
       await database.run((db) =>
