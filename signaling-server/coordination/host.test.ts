@@ -1,47 +1,20 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { pino } from 'pino';
 import { afterEach, expect, test, vi } from 'vitest';
 import { type Federation, parseFederation } from '../../shared/federation/index.ts';
-import { nobleIdentity, type ParticipantId, SERVER } from '../../shared/identity/index.ts';
+import type { ParticipantId } from '../../shared/identity/index.ts';
 import { eventsOf, verifyChain } from '../../shared/ledger/index.ts';
-import { seededRandom, webCryptoRandom } from '../../shared/random/index.ts';
-import { nobleSuite } from '../../shared/secagg/index.ts';
-import { createNode, type SessionNode, type Trainer } from '../../shared/session/index.ts';
-import { createMemoryNetwork, type MemoryNetwork } from '../../shared/testing/memory-network.ts';
-import { memoryStore } from '../../shared/testing/memory-store.ts';
+import type { MemoryNetwork } from '../../shared/testing/memory-network.ts';
 import { compileModel } from '../../shared/training/index.ts';
-import { systemClock } from '../../shared/transport/clock.ts';
-import { makeModel } from '../../shared/update/index.ts';
-import { createEngineBoard } from '../engines/engine-board.ts';
-import type { HubServer } from '../hub/index.ts';
-import { openBudgets } from '../privacy/open-budgets.ts';
 import { plannedEvent } from '../privacy/releases-of.ts';
-import { createGate } from '../reliability/gate.ts';
-import { openDatabase } from '../storage/database.ts';
-import { fileBlobStore } from '../storage/file-blob-store.ts';
-import { repositoryOver } from '../storage/repository.ts';
-import { silentLog } from '../testing/silent-log.ts';
-import { attachCoordination } from './host.ts';
+import { EXAMPLES, joinDevice, openHost, plainFederation, removeFolder } from '../testing/host-world.ts';
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
 
-const EXAMPLES = 100;
 const WAIT = { timeout: 30_000, interval: 20 };
 const ids = ['A', 'B'].map((letter) => letter.repeat(22) as ParticipantId);
 
 function federationOf(id: string, epsilon: number): Federation {
-  return parseFederation({
-    format: 'murmuration/federation',
-    formatVersion: 1,
-    id,
-    name: id,
-    data: { kind: 'records', features: 2, target: { name: 'y', type: 'value' } },
-    model: { loss: 'meanSquaredError', layers: [{ type: 'dense', units: 1 }], seed: 's' },
-    training: { batchSize: 10 },
+  return plainFederation(id, {
     rounds: { maximum: 50 },
-    paths: ['server'],
     privacy: { record: { noiseMultiplier: 2 }, budget: { epsilon, delta: 1e-5 } },
   });
 }
@@ -51,114 +24,19 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
 });
 
-/** The server's part, and a log that can be waited for. */
-async function openHost() {
-  const folder = await mkdtemp(join(tmpdir(), 'murmuration-'));
-  closers.push(() => rm(folder, { recursive: true }));
-  const database = await openDatabase({ dataDir: folder, databaseUrl: undefined, log: silentLog });
-  closers.push(() => database.close());
-  const repository = repositoryOver(database, fileBlobStore(join(folder, 'blobs')), { transcriptsKept: 1 });
-  const lines: Record<string, unknown>[] = [];
-  const waiting = new Set<() => void>();
-  const log = pino(
-    { level: 'info' },
-    {
-      write(line: string) {
-        lines.push(JSON.parse(line) as Record<string, unknown>);
-        for (const check of waiting) check();
-      },
-    },
-  );
-  const logged = (matches: (line: Record<string, unknown>) => boolean) =>
-    new Promise<Record<string, unknown>>((resolve) => {
-      const check = (): void => {
-        const found = lines.find(matches);
-        if (found === undefined) return;
-        waiting.delete(check);
-        resolve(found);
-      };
-      waiting.add(check);
-      check();
-    });
-  const budgets = openBudgets(repository, log);
-  const gate = createGate(repository);
-  const told: [ParticipantId, string][] = [];
-  const network = createMemoryNetwork(systemClock, seededRandom('network'));
-  let arrived: (federation: string) => void = () => undefined;
-  const random = webCryptoRandom(crypto);
-  const coordination = attachCoordination({
-    hub: {
-      subscribe(listener) {
-        arrived = (federation) =>
-          listener({ type: 'arrived', federation, presence: { peer: ids[0]!, incarnation: 1 } });
-        return () => undefined;
-      },
-      peers: () => [],
-      notify: (_, participant, { code }) => void told.push([participant, code]),
-      expel: (participant, { code }) => void told.push([participant, code]),
-    } as Pick<HubServer, 'subscribe' | 'peers' | 'notify' | 'expel'> as HubServer,
-    transports: { transportFor: () => network.connect(SERVER, 1) } as never,
-    repository,
-    budgets,
-    gate,
-    engines: createEngineBoard(),
-    judges: { judgeOf: () => ({ evaluate: () => Promise.reject(new Error('nobody asks')) }) as never },
-    secure: { identity: nobleIdentity(random.bytes(32)), suite: nobleSuite(random) },
-    log,
+/** A server on which rounds go on by themselves. */
+async function openServer() {
+  const host = await openHost({ controlOf: () => 'open' });
+  closers.push(async () => {
+    await host.close();
+    await removeFolder(host.folder);
   });
-  closers.push(() => coordination.close());
-  const { stateOf } = coordination;
-  return {
-    stateOf,
-    repository,
-    budgets,
-    gate,
-    told,
-    network,
-    logged,
-    lines,
-    arrive: (id: string) => arrived(id),
-  };
+  return host;
 }
 
-function participant(
-  id: ParticipantId,
-  federation: Federation,
-  run: string,
-  network: MemoryNetwork,
-): SessionNode {
-  const { layout } = compileModel(federation);
-  const base = makeModel(0, layout, new Float32Array(layout.length));
-  const noise = federation.privacy.record && { recordNoise: eventOfRound(federation) };
-  const trainer: Trainer = {
-    layout,
-    initialModel: async () => base,
-    train: async () => ({
-      update: {
-        layoutHash: layout.hash,
-        delta: new Float32Array(layout.length),
-        examples: EXAMPLES,
-        ...noise,
-      },
-      loss: 1,
-    }),
-    evaluate: async () => ({ total: 1, correct: 1, lossSum: 0 }),
-  };
-  const node = createNode({
-    run,
-    federation,
-    layout,
-    transport: network.connect(id, 1),
-    // A device without a budget of its own: the server is what stops here.
-    store: memoryStore(),
-    clock: systemClock,
-    random: webCryptoRandom(crypto),
-    participant: { trainer, examples: EXAMPLES, dataset: 'd', model: base, electionMs: 60_000 },
-    settleMs: 100,
-  });
-  closers.push(async () => node.close());
-  node.command('start');
-  return node;
+function participant(id: ParticipantId, federation: Federation, run: string, network: MemoryNetwork): void {
+  const device = joinDevice(id, federation, { run, network });
+  closers.push(async () => device.close());
 }
 
 function eventOfRound(federation: Federation) {
@@ -168,7 +46,7 @@ function eventOfRound(federation: Federation) {
 }
 
 test('C-38: rounds go on as long as the budget of those who take part, and then wait, with the reason', async () => {
-  const { repository, budgets, network, logged, lines, arrive } = await openHost();
+  const { repository, budgets, network, logged, lines, arrive } = await openServer();
   // What two rounds cost, and a little: not enough for a third.
   const probe = federationOf('probe', 1000);
   await repository.putFederation(probe);
@@ -207,7 +85,7 @@ test('C-38: rounds go on as long as the budget of those who take part, and then 
 });
 
 test('whoever is blocked is told, not invited until it is unblocked, and everyone is counted', async () => {
-  const { repository, gate, told, network, logged, arrive, stateOf } = await openHost();
+  const { repository, gate, told, network, logged, arrive, stateOf } = await openServer();
   const { privacy: _, ...plain } = federationOf('plain', 1);
   const federation = parseFederation({ ...plain, rounds: { maximum: 1_000 } });
   await repository.putFederation(federation);
@@ -229,8 +107,8 @@ test('whoever is blocked is told, not invited until it is unblocked, and everyon
   expect(told).toEqual([[ids[1], 'participant.blocked']]);
   // A round that was under way may end, but no other begins: it takes two.
   await vi.waitUntil(() => {
-    const { status, allowances } = stateOf('plain')!.coordinator!;
-    return status.name === 'gathering' && allowances.get(ids[1]!) === 0;
+    const { status, barred } = stateOf('plain')!.coordinator!;
+    return status.name === 'gathering' && barred.has(ids[1]!);
   }, WAIT);
   const last = stateOf('plain')!.coordinator!.model!.version;
 

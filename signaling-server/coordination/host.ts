@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { check, hasCode } from '../../shared/errors/index.ts';
 import type { Federation } from '../../shared/federation/index.ts';
 import { type NodeId, SERVER } from '../../shared/identity/index.ts';
 import { webCryptoRandom } from '../../shared/random/index.ts';
@@ -17,16 +18,24 @@ import type { ModelRef } from '../../shared/wire/index.ts';
 import { createServerCombine, type ServerCombine } from '../aggregation/combine.ts';
 import type { EngineBoard } from '../engines/engine-board.ts';
 import type { Judges } from '../evaluation/judges.ts';
+import type { ServerEvents } from '../events.ts';
 import type { HubServer } from '../hub/index.ts';
+import type { Overseer } from '../jobs/overseer.ts';
+import { seatOrders } from '../jobs/seat-order.ts';
+import type { SeatState, Supervisor, Seat as WatchedSeat } from '../jobs/supervisor.ts';
+import { isOver } from '../jobs/training-machine.ts';
 import type { NodeTransports } from '../node-transport/index.ts';
 import type { BudgetService } from '../privacy/budget-service.ts';
 import { createAttendance } from '../reliability/attendance.ts';
 import type { Gate } from '../reliability/gate.ts';
 import { createKeeper, type Keeper } from '../reliability/keeper.ts';
+import type { Leadership, Lease } from '../replicas/leadership.ts';
 import type { Repository } from '../storage/repository.ts';
+import { type Announcer, createAnnouncer } from './announcer.ts';
 import { createRation, type Ration } from './ration.ts';
+import { createRollbacks, type Rollbacks } from './rollbacks.ts';
+import { createSeatStore, type SeatStore } from './seat-store.ts';
 
-/** How long participants are waited for before the first round of a term. */
 const SETTLE_MS = 1000;
 
 export interface CoordinationOptions {
@@ -37,8 +46,15 @@ export interface CoordinationOptions {
   readonly gate: Gate;
   readonly judges: Pick<Judges, 'judgeOf'>;
   readonly engines: EngineBoard;
+  readonly events: Pick<ServerEvents, 'emit'>;
+  /** Says what trainings and operators want of each federation. */
+  readonly overseer: Pick<Overseer, 'viewOf' | 'seat' | 'leave' | 'onStale'>;
+  /** Of several replicas one coordinates a federation. */
+  readonly leadership: Pick<Leadership, 'lead'>;
   /** What the server signs with, and cryptography: for federations that aggregate securely. */
   readonly secure: SecureTools;
+  /** How long participants are waited for before the first round of a term. */
+  readonly settleMs?: number;
   readonly log: Logger;
 }
 
@@ -50,11 +66,27 @@ interface Seat {
   readonly ration: Ration;
   readonly keeper: Keeper;
   readonly combining: ServerCombine | undefined;
+  readonly supervisor: Supervisor;
+  readonly announcer: Announcer;
+  readonly rollbacks: Rollbacks;
+  readonly store: SeatStore;
+  readonly lease: Lease;
 }
 
 export interface Coordination {
   /** What the server's node of this federation is doing; undefined while nobody takes part. */
   stateOf(federation: string): NodeState | undefined;
+  /** Participants that are here, of all federations that this replica coordinates. */
+  countActive(): number;
+  /** The round that this replica coordinates now. */
+  underWay(federation: string): { readonly round: number; readonly startedAtMs: number } | undefined;
+  /**
+   * The model becomes what this version was, under a number of its own; resolves when it is.
+   * @throws `http.conflict` where this replica coordinates no run of the federation that is going on; `aggregate.rollback-failed`, `aborted`.
+   */
+  rollBack(federation: string, to: ModelRef, signal: AbortSignal): Promise<void>;
+  /** Reads the history of this federation anew, where it is coordinated here: rows of it were changed. A round under way is given up. */
+  reload(federation: string): void;
   close(): Promise<void>;
 }
 
@@ -70,11 +102,16 @@ export function attachCoordination({
   gate,
   judges,
   engines,
+  events,
+  overseer,
+  leadership,
   secure,
+  settleMs = SETTLE_MS,
   log,
 }: CoordinationOptions): Coordination {
   const seats = new Map<string, Seat>();
   const starting = new Map<string, Promise<void>>();
+  const leaving = new Set<Promise<void>>();
   let closed = false;
 
   async function start(id: string): Promise<void> {
@@ -82,13 +119,35 @@ export function attachCoordination({
     const seat = seats.get(id);
     if (seat?.revision === federation.revision) return;
     if (seat !== undefined) await stop(id, seat);
+    let isLost = false;
+    const lease = await leadership.lead(id, {
+      onLost() {
+        isLost = true;
+        lose(id);
+      },
+    });
+    // Another replica leads; the hub says so when none does any more.
+    if (lease === undefined) return;
+    try {
+      await sit(federation, lease, () => closed || isLost);
+    } catch (thrown) {
+      await lease.release();
+      throw thrown;
+    }
+    if (seats.get(id)?.lease !== lease) await lease.release();
+  }
+
+  async function sit(federation: Federation, lease: Lease, isOff: () => boolean): Promise<void> {
+    const { id } = federation;
     const run = (await repository.currentRun(federation)).id;
-    const [model, records, term] = await Promise.all([
+    // Nothing of an earlier term is written from here on: what is read now is all that there is.
+    const term = await repository.nextTerm(run);
+    const [model, records, view] = await Promise.all([
       repository.loadModel(run),
       repository.loadRecords(run, 1),
-      repository.nextTerm(run),
+      overseer.viewOf(id, run),
     ]);
-    if (closed) return;
+    if (isOff()) return;
     const transport = transports.transportFor(id);
     const { layout } = compileModel(federation);
     const ration = createRation({
@@ -106,13 +165,28 @@ export function attachCoordination({
       run,
       repository,
       gate,
-      setAllowed: (participant, allowed) => ration.setAllowed(participant, allowed),
+      setAllowed: (participant, allowed) => node.order({ name: 'bar', participant, allowed }),
+      onStanding: (participant, state, cause) =>
+        events.emit({ type: 'participant-standing', federation: id, participant, state, cause }),
       tell(participant, reason) {
         if (reason.code === 'participant.blocked') hub.expel(participant, reason);
         else hub.notify(id, participant, reason);
       },
       log,
     });
+    const announcer = createAnnouncer({
+      federation: id,
+      run,
+      events,
+      trainingOf: () => supervisor.training?.id,
+      nowMs: () => systemClock.nowMs(),
+    });
+    const rollbacks = createRollbacks();
+    const seatStore = createSeatStore(
+      repository,
+      () => ({ term: node.state.coordinator?.term ?? term }),
+      log,
+    );
     const observer = book(ration, keeper);
     // Before the node hears of it, which may end an attempt over it.
     transport.subscribe((event) => {
@@ -127,7 +201,7 @@ export function attachCoordination({
       federation,
       layout,
       transport,
-      store: repository,
+      store: seatStore.store,
       clock: systemClock,
       random: webCryptoRandom(globalThis.crypto),
       secure,
@@ -137,18 +211,39 @@ export function attachCoordination({
         // Whoever went back to an earlier version had no cohort.
         electorate: records.findLast(({ survivors }) => survivors.length > 0)?.survivors ?? [],
         rations: true,
+        orders: seatOrders(view),
         records,
         loadVersion: (version) => loadVersion(run, version),
       },
       ...(isJudged ? { judge: judges.judgeOf(federation) } : {}),
       ...(combining === undefined ? {} : { combine: combining.combine }),
-      settleMs: SETTLE_MS,
+      settleMs,
       saveTerm: async (seen) => {
-        await repository.nextTerm(run, seen - 1);
+        await repository.raiseTerm(run, seen);
       },
-      observer: { ...observe(federation, run), ...observer },
+      observer: joined(
+        observe(federation, run),
+        observer,
+        announcer,
+        rollbacks,
+        watch(run, () => supervisor),
+      ),
     });
-    seats.set(id, { revision: federation.revision, transport, node, ration, keeper, combining });
+    const supervisor = overseer.seat(watched(id, run, node), view);
+    seats.set(id, {
+      revision: federation.revision,
+      transport,
+      node,
+      ration,
+      keeper,
+      combining,
+      supervisor,
+      announcer,
+      rollbacks,
+      store: seatStore,
+      lease,
+    });
+    supervisor.begin();
     for (const { peer } of hub.peers(id)) keeper.arrived(peer);
     log.info({ federation: id, run, term, round: model?.version ?? 0 }, 'coordinating');
   }
@@ -170,19 +265,40 @@ export function attachCoordination({
         level: 'info' | 'warning' | 'error';
         text: string;
         error?: { code: string };
-      }) => log[level === 'warning' ? 'warn' : level]({ ...about, code: error?.code }, text),
+      }) => {
+        log[level === 'warning' ? 'warn' : level]({ ...about, code: error?.code }, text);
+        // What it writes is refused: somebody else coordinates by now.
+        if (level === 'error' && error !== undefined && hasCode(error, 'storage.conflict'))
+          lose(federation.id);
+      },
       // With rarer checkpoints it would not be here after a restart.
       onBest: (model: Model) => {
+        const term = seats.get(federation.id)?.node.state.coordinator?.term;
         repository
-          .saveModel(run, model)
+          .saveModel(run, model, term === undefined ? undefined : { term })
           .catch((err: unknown) => log.error({ ...about, err }, 'the best version could not be stored'));
       },
-      onState: ({ coordinator }: NodeState) => {
-        if (coordinator?.status.name !== 'finished') return;
-        const status = coordinator.status.reason === 'stopped' ? 'stopped' : 'finished';
+    };
+  }
+
+  /** What becomes of the run, for the training that it is for; without one it just ends. */
+  function watch(
+    run: string,
+    supervisorOf: () => Supervisor,
+  ): Pick<NodeObserver, 'onState' | 'onRecord' | 'onAbandoned'> {
+    let isFinished = false;
+    return {
+      onRecord: (record) => supervisorOf().committed(record),
+      onAbandoned: (_, code) => supervisorOf().abandoned(code),
+      onState: ({ coordinator }) => {
+        if (coordinator?.status.name !== 'finished' || isFinished) return;
+        isFinished = true;
+        const { reason } = coordinator.status;
+        const { training } = supervisorOf();
+        if (training !== undefined && !isOver(training.status)) return supervisorOf().finished(reason);
         repository
-          .endRun(run, status)
-          .catch((err: unknown) => log.error({ ...about, err }, 'the run could not be closed'));
+          .endRun(run, reason === 'stopped' || reason === 'failed' ? 'stopped' : 'finished')
+          .catch((err: unknown) => log.error({ run, err }, 'the run could not be closed'));
       },
     };
   }
@@ -213,11 +329,44 @@ export function attachCoordination({
     };
   }
 
-  async function stop(id: string, { node, transport, ration, keeper, combining }: Seat): Promise<void> {
+  async function stop(id: string, seat: Seat): Promise<void> {
+    const { node, transport, ration, keeper, combining, supervisor, announcer, lease } = seat;
     seats.delete(id);
     node.close();
-    await Promise.all([ration.close(), keeper.close(), combining?.close()]);
-    await transport.close();
+    announcer.close();
+    seat.rollbacks.close();
+    seat.store.close();
+    try {
+      await Promise.all([ration.close(), keeper.close(), combining?.close(), overseer.leave(supervisor)]);
+      await transport.close();
+    } finally {
+      await lease.release();
+    }
+  }
+
+  /** At once: whoever leads now may be at work. */
+  function lose(id: string): void {
+    const seat = seats.get(id);
+    if (seat === undefined) return;
+    log.warn({ federation: id }, 'another replica leads this federation now');
+    leave(id, seat);
+  }
+
+  function leave(id: string, seat: Seat): Promise<void> {
+    const work = stop(id, seat)
+      .catch((err: unknown) => log.error({ federation: id, err }, 'the federation could not be left cleanly'))
+      .finally(() => leaving.delete(work));
+    leaving.add(work);
+    return work;
+  }
+
+  /** It is to coordinate another run, or this one anew. */
+  function restart(id: string): void {
+    const seat = seats.get(id);
+    if (seat === undefined) return;
+    void leave(id, seat).then(() => {
+      if (hub.peers(id).length > 0) ensure(id);
+    });
   }
 
   /** One start of a federation at a time; a failure is logged and the next arrival tries again. */
@@ -229,19 +378,80 @@ export function attachCoordination({
     starting.set(id, work);
   }
 
+  overseer.onStale(restart);
+
   const unsubscribe = hub.subscribe((event) => {
+    if (event.type === 'leaderless') ensure(event.federation);
     if (event.type !== 'arrived') return;
     seats.get(event.federation)?.keeper.arrived(event.presence.peer);
-    ensure(event.federation);
+    // The replica that it is connected to is the one to lead.
+    if (event.remote !== true) ensure(event.federation);
   });
 
   return {
     stateOf: (federation) => seats.get(federation)?.node.state,
+    countActive: () =>
+      [...seats.values()].reduce((sum, { supervisor }) => sum + supervisor.seat.state().present, 0),
+    underWay(federation) {
+      const status = seats.get(federation)?.node.state.coordinator?.status;
+      if (status?.name !== 'round') return undefined;
+      const { attempt, startedAtMs } = status.rounds[0]!;
+      return { round: attempt.round, startedAtMs };
+    },
+    async rollBack(federation, to, signal) {
+      const seat = seats.get(federation);
+      check(
+        seat?.node.state.coordinator !== undefined,
+        'http.conflict',
+        'This server coordinates no round of this federation.',
+        { remedy: 'Try again when participants are connected.' },
+      );
+      await seat.rollbacks.ask(to, signal, () => seat.node.order({ name: 'roll-back', to }));
+    },
+    reload: restart,
     async close() {
       closed = true;
       unsubscribe();
       await Promise.all(starting.values());
-      await Promise.all([...seats].map(([id, seat]) => stop(id, seat)));
+      await Promise.all([...leaving, ...[...seats].map(([id, seat]) => stop(id, seat))]);
     },
+  };
+}
+
+/** A seat as those see it who give it orders. */
+function watched(federation: string, run: string, node: SessionNode): WatchedSeat {
+  return {
+    federation,
+    run,
+    order: (order) => node.order(order),
+    state(): SeatState {
+      const { coordinator } = node.state;
+      const status = coordinator?.status;
+      const isUnderWay = status?.name === 'round' || status?.name === 'drawing';
+      return {
+        attempt: isUnderWay ? coordinator!.lastAttempt : undefined,
+        isFinished: status?.name === 'finished',
+        round: coordinator?.model?.version ?? 0,
+        present: [...(coordinator?.members.values() ?? [])].filter(({ here }) => here).length,
+      };
+    },
+  };
+}
+
+/** What one observes, all do, in this order. */
+function joined(...observers: readonly NodeObserver[]): NodeObserver {
+  const all = <K extends keyof NodeObserver>(name: K): NonNullable<NodeObserver[K]> =>
+    ((...facts: never[]) => {
+      for (const observer of observers)
+        (observer[name] as ((...facts: never[]) => void) | undefined)?.(...facts);
+    }) as NonNullable<NodeObserver[K]>;
+  return {
+    onNotice: all('onNotice'),
+    onBest: all('onBest'),
+    onMessage: all('onMessage'),
+    onRecord: all('onRecord'),
+    onAggregate: all('onAggregate'),
+    onAbandoned: all('onAbandoned'),
+    onState: all('onState'),
   };
 }

@@ -4,6 +4,7 @@ import type { Federation } from '../../shared/federation/index.ts';
 import type { ParticipantId } from '../../shared/identity/index.ts';
 import { eventsOf } from '../../shared/ledger/index.ts';
 import type { RoundRecord } from '../../shared/wire/index.ts';
+import { pause } from '../pause.ts';
 import type { BudgetService } from '../privacy/budget-service.ts';
 import { plannedEvent, releasesOf } from '../privacy/releases-of.ts';
 import type { Repository } from '../storage/repository.ts';
@@ -31,8 +32,6 @@ export interface Ration {
   catchUp(records: readonly RoundRecord[]): void;
   joined(participant: ParticipantId, examples: number): void;
   committed(record: RoundRecord): void;
-  /** Whoever may not take part for another reason is told of no rounds until it may again. */
-  setAllowed(participant: ParticipantId, allowed: boolean): void;
   /** Resolves when nothing is under way any more. */
   close(): Promise<void>;
 }
@@ -50,7 +49,6 @@ export function createRation(options: RationOptions): Ration {
   const rounds = new Map<ParticipantId, number>();
   /** What each was told, and after how many rounds of this session. */
   const told = new Map<ParticipantId, { readonly rounds: number; readonly after: number }>();
-  const barred = new Set<ParticipantId>();
   const lifetime = new AbortController();
   let queue: Promise<void> = Promise.resolve();
 
@@ -96,7 +94,7 @@ export function createRation(options: RationOptions): Ration {
       if (lifetime.signal.aborted) return;
       told.set(participant, { rounds: left, after });
       // Rounds that ended meanwhile are not in what was read.
-      allow(participant, barred.has(participant) ? 0 : leftOf(participant)!);
+      allow(participant, leftOf(participant)!);
     });
   }
 
@@ -136,14 +134,6 @@ export function createRation(options: RationOptions): Ration {
       tell(participant);
     },
 
-    setAllowed(participant, allowed) {
-      if (allowed) barred.delete(participant);
-      else barred.add(participant);
-      if (!examples.has(participant)) return;
-      if (allowed) tell(participant);
-      else allow(participant, 0);
-    },
-
     async close() {
       lifetime.abort();
       await queue;
@@ -154,18 +144,4 @@ export function createRation(options: RationOptions): Ration {
 /** As `countNoted` names rounds. */
 function keyOf({ round, hash }: RoundRecord): string {
   return `${round}/${hash}`;
-}
-
-/** Ends early when the signal says so. */
-function pause(delayMs: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', end);
-      resolve();
-    };
-    const timer = setTimeout(end, delayMs);
-    signal.addEventListener('abort', end);
-    if (signal.aborted) end();
-  });
 }

@@ -3,6 +3,7 @@ import { type GroupOutcome, suspects, updateReputations } from '../../shared/agg
 import { type MurmurationError, toErrorRecord } from '../../shared/errors/index.ts';
 import type { ParticipantId } from '../../shared/identity/index.ts';
 import type { AttemptId } from '../../shared/wire/index.ts';
+import { pause } from '../pause.ts';
 import type { ReliabilityRepository, Standing } from '../storage/reliability-repository.ts';
 import type { AttendedAttempt } from './attendance.ts';
 import { type Gate, refusalOf } from './gate.ts';
@@ -27,6 +28,12 @@ export interface KeeperOptions {
   readonly gate: Pick<Gate, 'standingOf' | 'subscribe'>;
   /** Tells the coordinator whether this participant may be invited. */
   readonly setAllowed: (participant: ParticipantId, allowed: boolean) => void;
+  /** Hears of every change of standing. */
+  readonly onStanding?: (
+    participant: ParticipantId,
+    state: Standing['state'] | 'clear',
+    cause: string,
+  ) => void;
   /** Tells the participant why it is not. */
   readonly tell: (participant: ParticipantId, reason: MurmurationError) => void;
   readonly log: Pick<Logger, 'error' | 'warn' | 'info'>;
@@ -126,7 +133,12 @@ export function createKeeper(options: KeeperOptions): Keeper {
 
   function shut(participant: ParticipantId, standing: Standing): void {
     if (lifetime.signal.aborted) return;
-    clearTimeout(out.get(participant)?.timer);
+    const { state, reason } = standing;
+    const before = out.get(participant);
+    // What an operator wrote is for the participant and operators.
+    if (before?.standing.state !== state)
+      options.onStanding?.(participant, state, state === 'blocked' ? 'operator' : reason);
+    clearTimeout(before?.timer);
     out.set(participant, { standing, timer: timerFor(participant, standing) });
     setAllowed(participant, false);
     tell(participant, refusalOf(standing));
@@ -150,6 +162,7 @@ export function createKeeper(options: KeeperOptions): Keeper {
       clearTimeout(before.timer);
       out.delete(participant);
       setAllowed(participant, true);
+      options.onStanding?.(participant, 'clear', before.standing.state);
       log.info({ federation, run, participant }, 'a participant may be invited again');
     });
   }
@@ -174,18 +187,4 @@ export function createKeeper(options: KeeperOptions): Keeper {
 
 function keyOf({ term, round, attempt }: AttemptId): string {
   return `${term}.${round}.${attempt}`;
-}
-
-/** Ends early when the signal says so. */
-function pause(delayMs: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', end);
-      resolve();
-    };
-    const timer = setTimeout(end, delayMs);
-    signal.addEventListener('abort', end);
-    if (signal.aborted) end();
-  });
 }
