@@ -8,8 +8,14 @@ import type { HubLimits } from './limits.ts';
 import type { Log } from './log.ts';
 import { createTokenBucket } from './token-bucket.ts';
 
+/** What may have too much waiting for it. */
+export interface Drainable {
+  /** Calls back once, when it has caught up or is gone. */
+  onceDrained(callback: () => void): void;
+}
+
 /** One socket with its limits, heartbeats and flow control; knows nothing of identities and rooms. */
-export interface Connection {
+export interface Connection extends Drainable {
   readonly open: boolean;
   /** More waits for this receiver than it should: whoever sends to it must wait for it. */
   readonly congested: boolean;
@@ -17,9 +23,7 @@ export interface Connection {
   /** The buffer must not be changed afterwards. */
   sendBytes(bytes: Uint8Array): void;
   /** Reads nothing more from this connection until `receiver` has caught up. */
-  waitFor(receiver: Connection): void;
-  /** Calls back once, when this receiver has caught up or is gone. */
-  onceDrained(callback: () => void): void;
+  waitFor(receiver: Drainable): void;
   /** Says what was wrong with a message; after too many, ends the connection. */
   fault(thrown: unknown): void;
   /** Says that something did not work out, which is nobody's fault. */
@@ -40,6 +44,7 @@ export interface ConnectionOptions {
   readonly log: Log;
 }
 
+const UNCOMPRESSED = { compress: false };
 const HEARTBEAT = encodeFrame({ kind: 'heartbeat' });
 const MISSED_HEARTBEATS = 2.5;
 /** A timer that comes this many intervals after the one before says that this process was held up. */
@@ -85,6 +90,11 @@ export function createConnection(
     for (const callback of callbacks) callback();
   };
 
+  const onSent = (): void => {
+    lastProgressMs = clock.nowMs();
+    if (congested && socket.bufferedAmount <= limits.lowWaterBytes) settleDrain();
+  };
+
   const send = (data: string | Uint8Array): void => {
     if (!isOpen()) return;
     if (socket.bufferedAmount > limits.maxBufferedBytes) {
@@ -92,10 +102,7 @@ export function createConnection(
       socket.terminate();
       return;
     }
-    socket.send(data, { compress: false }, () => {
-      lastProgressMs = clock.nowMs();
-      if (congested && socket.bufferedAmount <= limits.lowWaterBytes) settleDrain();
-    });
+    socket.send(data, UNCOMPRESSED, onSent);
     if (!congested && socket.bufferedAmount > limits.highWaterBytes) {
       congested = true;
       lastProgressMs = clock.nowMs();

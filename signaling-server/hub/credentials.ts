@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { ParticipantId } from '../../shared/identity/index.ts';
 import type { Clock } from '../../shared/transport/clock.ts';
 
@@ -9,8 +9,12 @@ export interface Credential {
   readonly incarnation: number;
 }
 
-/** Bearer tokens: one per participant and incarnation, good while connected and for a while after. */
+/**
+ * Bearer tokens: one per participant and incarnation, good while connected to any replica and for a while after. A token
+ * says whom it stands for and proves it by a key that all replicas have, so none needs to be told of it. SPEC X-04.
+ */
 export interface Credentials {
+  /** Makes the holder's token good. Ends that of an earlier incarnation: what it was doing is over. */
   issue(holder: Credential): string;
   /** Lets the token lapse after the grace period, unless it is issued again. */
   lapse(holder: Credential): void;
@@ -21,13 +25,17 @@ export interface Credentials {
 
 interface Issued {
   readonly holder: Credential;
-  readonly token: string;
   cancelLapse: () => void;
 }
 
-export function createCredentials(clock: Clock, graceMs: number): Credentials {
-  const byToken = new Map<string, Issued>();
+/** @param key at least 32 bytes that only the replicas of this server know. */
+export function createCredentials(clock: Clock, graceMs: number, key: Uint8Array): Credentials {
   const byHolder = new Map<string, Issued>();
+
+  const macOf = (holder: Credential): Buffer =>
+    createHmac('sha256', key)
+      .update(`murmuration hub token 1\n${textOf(holder)}`)
+      .digest();
 
   const find = (holder: Credential): Issued | undefined => {
     const issued = byHolder.get(keyOf(holder));
@@ -37,26 +45,19 @@ export function createCredentials(clock: Clock, graceMs: number): Credentials {
   const remove = (issued: Issued | undefined): void => {
     if (issued === undefined) return;
     issued.cancelLapse();
-    byToken.delete(issued.token);
-    byHolder.delete(keyOf(issued.holder));
+    if (byHolder.get(keyOf(issued.holder)) === issued) byHolder.delete(keyOf(issued.holder));
   };
 
   return {
-    issue(holder) {
+    issue({ federation, participant, incarnation }) {
+      const holder = { federation, participant, incarnation };
       const known = find(holder);
-      if (known !== undefined) {
-        known.cancelLapse();
-        return known.token;
+      if (known !== undefined) known.cancelLapse();
+      else {
+        remove(byHolder.get(keyOf(holder)));
+        byHolder.set(keyOf(holder), { holder, cancelLapse: () => undefined });
       }
-      remove(byHolder.get(keyOf(holder))); // of an earlier incarnation: what it was doing is over
-      const issued = {
-        holder,
-        token: randomBytes(32).toString('base64url'),
-        cancelLapse: () => undefined,
-      };
-      byToken.set(issued.token, issued);
-      byHolder.set(keyOf(holder), issued);
-      return issued.token;
+      return `${textOf(holder)}.${macOf(holder).toString('base64url')}`;
     },
     lapse(holder) {
       const issued = find(holder);
@@ -67,11 +68,23 @@ export function createCredentials(clock: Clock, graceMs: number): Credentials {
     revoke(holder) {
       remove(find(holder));
     },
-    find: (token) => byToken.get(token)?.holder,
+    find(token) {
+      const [federation, participant, incarnation, mac] = token.split('.');
+      const issued = byHolder.get(`${federation} ${participant}`);
+      if (issued === undefined || mac === undefined) return undefined;
+      if (String(issued.holder.incarnation) !== incarnation) return undefined;
+      const [given, expected] = [Buffer.from(mac, 'base64url'), macOf(issued.holder)];
+      return given.length === expected.length && timingSafeEqual(given, expected) ? issued.holder : undefined;
+    },
     close() {
-      for (const issued of [...byToken.values()]) remove(issued);
+      for (const issued of [...byHolder.values()]) remove(issued);
     },
   };
+}
+
+/** None of the three holds a dot. */
+function textOf({ federation, participant, incarnation }: Credential): string {
+  return `${federation}.${participant}.${incarnation}`;
 }
 
 function keyOf({ federation, participant }: Credential): string {

@@ -14,19 +14,36 @@ export interface Admitted {
   onClosed(): void;
 }
 
+/** Somebody that proved who it is, and asks to take part. */
+export interface Applicant {
+  readonly federation: string;
+  readonly participant: ParticipantId;
+  readonly credential: string | undefined;
+  readonly policy: string | undefined;
+  /** Where it connects from. */
+  readonly address: string;
+}
+
 export interface Greeter extends ConnectionOptions {
   lookupFederation(id: string): Promise<boolean>;
   /** Why this participant may not enter. SPEC H-10. */
   refusalFor(participant: ParticipantId): Promise<MurmurationError | undefined>;
   isFull(federation: string, participant: ParticipantId): boolean;
+  /** @throws why what somebody shows does not let it in. SPEC H-11. */
+  admitted(applicant: Applicant): Promise<void>;
   admit(connection: Connection, hello: Hello): Admitted;
+  /** Why it was expelled at this time or later: what let it in may have been asked before. */
+  expelledSince(atMs: number, federation: string, participant: ParticipantId): MurmurationError | undefined;
   /** Once per connection: its participant was let in, or it closed before. */
   onDecided(): void;
   onClosed(connection: Connection): void;
 }
 
+/** Codes of what went wrong here, rather than with whoever knocks. */
+const FAILURES = /^(storage\.|internal$)/;
+
 /** Challenges a new connection, and lets it in or refuses it by name. */
-export function greet(socket: WebSocket, federation: string, greeter: Greeter): Connection {
+export function greet(socket: WebSocket, federation: string, address: string, greeter: Greeter): Connection {
   const { clock, limits, log } = greeter;
   const nonce = randomBytes(32).toString('base64url');
   let state: 'challenged' | 'checking' | 'refused' | Admitted = 'challenged';
@@ -69,10 +86,13 @@ export function greet(socket: WebSocket, federation: string, greeter: Greeter): 
   };
 
   const decide = async (hello: Hello): Promise<void> => {
+    const beganAtMs = clock.nowMs();
     try {
       proveIdentity(hello, nonce, federation);
       await checkFederation(hello);
       if (state !== 'checking') return; // refused or closed meanwhile
+      const expelled = greeter.expelledSince(beganAtMs, federation, hello.participant);
+      if (expelled !== undefined) throw expelled;
       state = greeter.admit(connection, hello);
       cancelTimeout();
       greeter.onDecided();
@@ -89,6 +109,18 @@ export function greet(socket: WebSocket, federation: string, greeter: Greeter): 
     });
     const refusal = await greeter.refusalFor(hello.participant).catch(lookupFailed);
     if (refusal !== undefined) throw refusal;
+    checkRoom(hello);
+    const { participant, credential, policy } = hello;
+    await greeter.admitted({ federation, participant, credential, policy, address }).catch((thrown) => {
+      // Its own refusals have names; what is the server's fault is told as that.
+      const isRefusal = thrown instanceof MurmurationError && !FAILURES.test(thrown.code);
+      if (isRefusal) throw thrown;
+      lookupFailed(thrown);
+    });
+    checkRoom(hello); // others may have come meanwhile
+  };
+
+  const checkRoom = (hello: Hello): void => {
     check(
       !greeter.isFull(federation, hello.participant),
       'http.unavailable',

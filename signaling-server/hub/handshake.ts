@@ -1,6 +1,7 @@
 import { check, MurmurationError } from '../../shared/errors/index.ts';
-import { fromBase64Url, participantIdOf, verifySignature } from '../../shared/identity/index.ts';
+import { fromBase64Url, participantIdOf } from '../../shared/identity/index.ts';
 import { type Hello, helloStatement } from '../../shared/transport/hub-protocol.ts';
+import { verifyNatively } from './verify-natively.ts';
 
 /**
  * Checks that whoever said hello holds the key behind the id it claims, for the federation it asked for.
@@ -20,7 +21,7 @@ export function proveIdentity(hello: Hello, nonce: string, requested: string): v
     remedy: 'Connect with the id of your own key.',
   });
   check(
-    verifySignature(publicKey, helloStatement({ ...hello, nonce }), decode('signature', hello.signature)),
+    verifyNatively(publicKey, helloStatement({ ...hello, nonce }), decode('signature', hello.signature)),
     'identity.bad-signature',
     'The signature does not prove this identity.',
     {

@@ -152,6 +152,43 @@ describe('handshake', () => {
     expect(JSON.stringify(error)).not.toContain('secret');
   });
 
+  test('H-11: what somebody shows decides whether it is let in, before it is told who is there', async () => {
+    const asked: unknown[] = [];
+    const at = await world({
+      async admit(applicant) {
+        asked.push(applicant);
+        if (applicant.credential !== 'good')
+          throw new MurmurationError('access.not-admitted', 'Not invited.');
+      },
+    });
+    const policy = 'a'.repeat(64);
+    const client = raw(at);
+    await client.hello(mallory, { credential: 'bad' });
+    expect((await client.texts.find(ofType('refused'))).error.code).toBe('access.not-admitted');
+    expect(await client.closed).toBe(CLOSE.refused);
+    expect(client.texts.all.map(({ type }) => type)).toEqual(['challenge', 'refused']);
+    const other = raw(at);
+    await other.hello(mallory, { credential: 'good', policy });
+    await other.texts.find(ofType('welcome'));
+    const asks = { federation: FEDERATION, participant: mallory.id, address: '127.0.0.1' };
+    expect(asked).toEqual([
+      { ...asks, credential: 'bad', policy: undefined },
+      { ...asks, credential: 'good', policy },
+    ]);
+  });
+
+  test.each([
+    ['an error of somebody else', new Error('secret')],
+    ['a database that is away', new MurmurationError('storage.unavailable', 'secret')],
+  ])('H-11: %s while it is decided is the fault of the server', async (_what, thrown) => {
+    const at = await world({ admit: () => Promise.reject(thrown) });
+    const unlucky = raw(at);
+    await unlucky.hello(mallory);
+    const { error } = await unlucky.texts.find(ofType('refused'));
+    expect(error.code).toBe('http.unavailable');
+    expect(JSON.stringify(error)).not.toContain('secret');
+  });
+
   test('H-10: whoever is expelled is told why, in every federation, and its bearer token ends', async () => {
     const at = await world();
     const clients = [raw(at), raw(at, 'other')];
@@ -170,6 +207,36 @@ describe('handshake', () => {
     for (const { texts } of bystanders) await texts.find(ofType('departed'));
     expect(tokens.map((token) => at.hub.authorize(token))).toEqual([undefined, undefined]);
     for (const { socket } of bystanders) expect(socket.readyState).toBe(socket.OPEN);
+  });
+
+  test('H-10: whoever is expelled from one federation stays in the others; who was being let in meanwhile is not', async () => {
+    let admit: () => void = () => undefined;
+    let noteAsked: () => void = () => undefined;
+    const asked = new Promise<void>((resolve) => {
+      noteAsked = resolve;
+    });
+    const at = await world({
+      admit: ({ federation }) => {
+        if (federation !== 'other') return Promise.resolve();
+        noteAsked();
+        return new Promise((resolve) => {
+          admit = resolve;
+        });
+      },
+    });
+    const inside = raw(at);
+    await inside.join(mallory);
+    const entering = raw(at, 'other');
+    const joining = entering.join(mallory).catch(() => undefined);
+    await asked;
+    at.hub.expel(mallory.id, new MurmurationError('privacy.consent-withdrawn', 'Withdrawn.'), 'other');
+    admit();
+    expect((await entering.texts.find(ofType('refused'))).error.code).toBe('privacy.consent-withdrawn');
+    expect(await entering.closed).toBe(CLOSE.refused);
+    expect(inside.socket.readyState).toBe(inside.socket.OPEN);
+    at.hub.expel(mallory.id, new MurmurationError('privacy.consent-withdrawn', 'Withdrawn.'), 'digits');
+    expect(await inside.closed).toBe(CLOSE.refused);
+    void joining;
   });
 
   test('H-01: frames before the hello, and silence, end the connection', async () => {

@@ -1,14 +1,17 @@
-import { randomInt } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
-import type { MurmurationError } from '../../shared/errors/index.ts';
+import { fromErrorRecord, type MurmurationError } from '../../shared/errors/index.ts';
 import type { ParticipantId } from '../../shared/identity/index.ts';
 import type { Clock } from '../../shared/transport/clock.ts';
 import { createEmitter } from '../../shared/transport/emitter.ts';
 import type { IceServer, Presence } from '../../shared/transport/hub.ts';
-import { encodeFrame, type Frame, MAX_FRAME_BYTES } from '../../shared/transport/hub-frames.ts';
+import { type Frame, MAX_FRAME_BYTES } from '../../shared/transport/hub-frames.ts';
 import { CLOSE, MAX_TEXT_BYTES } from '../../shared/transport/hub-protocol.ts';
+import type { Bus } from '../replicas/bus.ts';
+import { createCluster, type RemoteNode } from '../replicas/cluster.ts';
+import { localBus } from '../replicas/local-bus.ts';
 import type { Connection } from './connection.ts';
 import { type Credential, createCredentials } from './credentials.ts';
 import { type Greeter, greet } from './greeting.ts';
@@ -23,7 +26,13 @@ export type NodeFrame = Exclude<Frame, { kind: 'heartbeat' | 'relay' }>;
 /** What happens in the hub, for the server's own part in a federation (node-transport). */
 export type HubServerEvent =
   /** Proven and connected; again for one that was here and reconnects. */
-  | { readonly type: 'arrived'; readonly federation: string; readonly presence: Presence }
+  | {
+      readonly type: 'arrived';
+      readonly federation: string;
+      readonly presence: Presence;
+      /** Connected to another replica. */
+      readonly remote?: true;
+    }
   | {
       readonly type: 'departed';
       readonly federation: string;
@@ -36,7 +45,9 @@ export type HubServerEvent =
       readonly federation: string;
       readonly from: ParticipantId;
       readonly frame: NodeFrame;
-    };
+    }
+  /** Participants are connected to this replica, and no replica runs the server's node; said again while it is so. */
+  | { readonly type: 'leaderless'; readonly federation: string };
 
 export interface HubServer {
   /** Distinct for every start of the server. */
@@ -53,10 +64,14 @@ export interface HubServer {
   fault(federation: string, participant: ParticipantId, thrown: unknown): void;
   /** Tells a participant something by name, which does not count against it. */
   notify(federation: string, participant: ParticipantId, error: MurmurationError): void;
-  /** Ends the connections of a participant to all federations, by name. SPEC H-10. */
-  expel(participant: ParticipantId, error: MurmurationError): void;
-  /** @returns whose bearer token this is. */
+  /** Ends the connections of a participant to one federation, or to all, by name. SPEC H-10. */
+  expel(participant: ParticipantId, error: MurmurationError, federation?: string): void;
+  /** @returns whose bearer token this is, on any replica. */
   authorize(token: string): Credential | undefined;
+  /** The server's node of a federation, where another replica runs it. */
+  nodeOf(federation: string): RemoteNode | undefined;
+  /** Other replicas that are heard from. */
+  readonly replicas: readonly string[];
   /** Says goodbye to everyone; resolves when all connections are closed. */
   close(): Promise<void>;
 }
@@ -66,14 +81,28 @@ export interface HubOptions {
   lookupFederation(id: string): Promise<boolean>;
   /** Why this participant may not enter; left out, all may. */
   refusalFor?(participant: ParticipantId): Promise<MurmurationError | undefined>;
+  /** Decides by what somebody shows whether it may take part; left out, all may. @throws why it may not. SPEC H-11. */
+  admit?: Greeter['admitted'];
+  /** Where a connection comes from; left out: the address of its socket. */
+  addressOf?(request: IncomingMessage): string;
   iceServers(participant: ParticipantId): readonly IceServer[];
   readonly log: Log;
   readonly limits?: Partial<HubLimits>;
   /** Default `/ws`. */
   readonly path?: string;
   readonly clock?: Clock;
+  /** What reaches the other replicas of this server; left out, it is alone. */
+  readonly bus?: Bus;
+  /** Where the other replicas reach this one by HTTP. */
+  readonly replicaUrl?: string | undefined;
+  /** Makes bearer tokens good on every replica that has it, at least 32 bytes; left out, on this one. */
+  readonly tokenKey?: Uint8Array;
+  /** Told of what goes through this server: frames between participants, and messages to it. */
+  onCarried?(path: 'relay' | 'server', bytes: number): void;
 }
 
+/** How often a federation without the server's node is brought up again. */
+const LEADERLESS_EVERY_MS = 1000;
 /** After this, connections that do not close politely are cut. */
 const CLOSE_GRACE_MS = 1000;
 
@@ -88,11 +117,32 @@ export function createHub(options: HubOptions): HubServer {
   const path = options.path ?? '/ws';
   const incarnation = randomInt(2 ** 32);
   const connections = new Set<Connection>();
-  const credentials = createCredentials(clock, limits.tokenGraceMs);
+  const credentials = createCredentials(clock, limits.tokenGraceMs, options.tokenKey ?? randomBytes(32));
   const events = createEmitter<HubServerEvent>((thrown) =>
     log.error({ err: thrown }, 'hub: a listener failed'),
   );
-  const rooms = createRooms({ limits, log, emit: events.emit });
+  const cluster = createCluster({
+    bus: options.bus ?? localBus().connect(),
+    replica: randomBytes(8).toString('hex'),
+    incarnation,
+    address: options.replicaUrl,
+    clock,
+    log,
+  });
+  const emit = (event: HubServerEvent): void => {
+    if (event.type === 'arrived') credentials.issue(holderOf(event));
+    if (event.type === 'departed') credentials[event.reason === 'left' ? 'revoke' : 'lapse'](holderOf(event));
+    events.emit(event);
+  };
+  const rooms = createRooms({
+    limits,
+    clock,
+    log,
+    cluster,
+    incarnation,
+    emit,
+    onRelayed: (bytes) => options.onCarried?.('relay', bytes),
+  });
   const sockets = new WebSocketServer({
     noServer: true,
     perMessageDeflate: false, // costs more than it saves on bytes that look random
@@ -101,6 +151,13 @@ export function createHub(options: HubOptions): HubServer {
   });
   const detachments: (() => void)[] = [];
   let undecided = 0;
+  /** Lately: whoever was being let in meanwhile is not. */
+  let expelled: {
+    readonly participant: ParticipantId;
+    readonly federation: string | undefined;
+    readonly error: MurmurationError;
+    readonly atMs: number;
+  }[] = [];
   let closing: Promise<void> | undefined;
   let onAllClosed = (): void => undefined;
 
@@ -110,6 +167,7 @@ export function createHub(options: HubOptions): HubServer {
     log,
     lookupFederation: async (id) => options.lookupFederation(id),
     refusalFor: async (participant) => options.refusalFor?.(participant),
+    admitted: async (applicant) => options.admit?.(applicant),
     isFull: (federation, participant) =>
       rooms.find(federation, participant) === undefined &&
       rooms.presences(federation).length >= limits.maxPeersPerFederation,
@@ -118,19 +176,21 @@ export function createHub(options: HubOptions): HubServer {
       const member = rooms.join(connection, hello, {
         iceServers: [...options.iceServers(hello.participant)],
         token: credentials.issue(holder),
-        serverIncarnation: incarnation,
         heartbeatMs: limits.heartbeatMs,
       });
       return {
         onText: (text) => rooms.receiveText(member, text),
         onBinary: (bytes) => rooms.receiveFrame(member, bytes),
-        onClosed() {
-          if (!rooms.depart(member)) return;
-          if (member.left) credentials.revoke(holder);
-          else credentials.lapse(holder);
-        },
+        onClosed: () => void rooms.depart(member),
       };
     },
+    expelledSince: (atMs, federation, participant) =>
+      expelled.findLast(
+        (each) =>
+          each.atMs >= atMs &&
+          each.participant === participant &&
+          (each.federation ?? federation) === federation,
+      )?.error,
     onDecided: () => void undecided--,
     onClosed(connection) {
       connections.delete(connection);
@@ -138,13 +198,43 @@ export function createHub(options: HubOptions): HubServer {
     },
   };
 
+  const expelHere = (participant: ParticipantId, error: MurmurationError, federation?: string): void => {
+    const atMs = clock.nowMs();
+    expelled = expelled.filter((each) => atMs - each.atMs <= limits.handshakeTimeoutMs);
+    expelled.push({ participant, federation, error, atMs });
+    for (const member of rooms.membersOf(participant)) {
+      if (federation !== undefined && member.federation !== federation) continue;
+      member.left = true; // its bearer token ends with the connection
+      member.connection.notify(error);
+      member.connection.end(CLOSE.refused, error.code);
+    }
+  };
+  const unsubscribe = cluster.subscribe((event) => {
+    if (event.type === 'expelled')
+      expelHere(event.participant, fromErrorRecord(event.error), event.federation);
+    if (event.type === 'node' && event.node === undefined) sayLeaderless();
+  });
+
+  const sayLeaderless = (): void => {
+    for (const federation of rooms.leaderless()) events.emit({ type: 'leaderless', federation });
+  };
+  let cancelLeaderless = (): void => undefined;
+  const watchLeaders = (): void => {
+    cancelLeaderless = clock.after(LEADERLESS_EVERY_MS, () => {
+      sayLeaderless();
+      watchLeaders();
+    });
+  };
+  watchLeaders();
+
   const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer, federation: string): void => {
     if (closing !== undefined || undecided >= limits.maxUnproven) {
       return refuseUpgrade(socket, '503 Service Unavailable');
     }
     sockets.handleUpgrade(request, socket, head, (accepted) => {
       undecided++;
-      connections.add(greet(accepted, federation, greeter));
+      const address = options.addressOf?.(request) ?? request.socket.remoteAddress ?? 'unknown';
+      connections.add(greet(accepted, federation, address, greeter));
     });
   };
 
@@ -163,6 +253,10 @@ export function createHub(options: HubOptions): HubServer {
     });
     await allClosed;
     cancelCut();
+    cancelLeaderless();
+    unsubscribe();
+    rooms.close();
+    cluster.close();
     credentials.close();
     sockets.close();
   };
@@ -181,21 +275,16 @@ export function createHub(options: HubOptions): HubServer {
     subscribe: events.subscribe,
     peers: rooms.presences,
     setNode: rooms.setNode,
-    send(federation, to, frame) {
-      const member = rooms.find(federation, to);
-      if (member === undefined || !member.connection.open) return false;
-      member.connection.sendBytes(encodeFrame(frame));
-      return true;
+    send: rooms.sendFrame,
+    fault: rooms.fault,
+    notify: rooms.notify,
+    expel(participant, error, federation) {
+      expelHere(participant, error, federation);
+      cluster.expel(participant, error, federation);
     },
-    fault: (federation, participant, thrown) => rooms.find(federation, participant)?.connection.fault(thrown),
-    notify: (federation, participant, error) => rooms.find(federation, participant)?.connection.notify(error),
-    expel(participant, error) {
-      for (const member of rooms.membersOf(participant)) {
-        // Its bearer token ends with the connection.
-        member.left = true;
-        member.connection.notify(error);
-        member.connection.end(CLOSE.refused, error.code);
-      }
+    nodeOf: cluster.nodeOf,
+    get replicas() {
+      return cluster.others;
     },
     authorize: credentials.find,
     close() {
@@ -203,6 +292,10 @@ export function createHub(options: HubOptions): HubServer {
       return closing;
     },
   };
+}
+
+function holderOf({ federation, presence }: { federation: string; presence: Presence }): Credential {
+  return { federation, participant: presence.peer, incarnation: presence.incarnation };
 }
 
 function parseUrl(target: string): URL | undefined {

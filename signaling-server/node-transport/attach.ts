@@ -27,6 +27,7 @@ export function attachNodeTransport(options: AttachNodeTransportOptions): Attach
   const transports = createNodeTransports({
     hub,
     log: hubOptions.log,
+    onReceived: (bytes) => hubOptions.onCarried?.('server', bytes),
     ...(nodeLimits === undefined ? {} : { limits: nodeLimits }),
     ...(hubOptions.clock === undefined ? {} : { clock: hubOptions.clock }),
   });

@@ -2,11 +2,15 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { check, MurmurationError } from '../../shared/errors/index.ts';
 import { HEADERS } from '../../shared/transport/server-transfer.ts';
 import type { Log } from '../hub/index.ts';
+import { FORWARDED_HEADER, type Forwarder } from './forward.ts';
 import type { NodePeer, UploadTerms } from './node-peer.ts';
 
 export interface MessageHandlerOptions {
   /** @returns the connected participant whose bearer token this is. */
   peerOf(token: string): NodePeer | undefined;
+  /** @returns the origin of the replica whose message this is, when it is another. */
+  elsewhere(token: string): string | undefined;
+  readonly forwarder: Forwarder;
   readonly log: Log;
 }
 
@@ -31,11 +35,13 @@ const DRAIN_MS = 2000;
  *
  * Works on Node's own streams: several times faster than through a web Request (docs/ARCHITECTURE.md).
  */
-export function createMessageHandler({ peerOf, log }: MessageHandlerOptions) {
+export function createMessageHandler({ peerOf, elsewhere, forwarder, log }: MessageHandlerOptions) {
   return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     try {
       const id = parseId(request);
       const token = /^Bearer (\S+)$/.exec(request.headers.authorization ?? '')?.[1];
+      const address = token === undefined || request.headers[FORWARDED_HEADER] ? undefined : elsewhere(token);
+      if (address !== undefined) return await forwarder.forward(request, response, address);
       const peer = token === undefined ? undefined : peerOf(token);
       check(peer !== undefined, 'identity.mismatch', 'The bearer token is not, or no longer, good.', {
         remedy: 'Connect to the hub, which gives one.',

@@ -7,6 +7,7 @@ import type { Presence } from '../../shared/transport/hub.ts';
 import type { PeerStatus, Transport, TransportEvent } from '../../shared/transport/port.ts';
 import { type HubServer, type HubServerEvent, type Log, systemClock } from '../hub/index.ts';
 import { createByteBudget } from './byte-budget.ts';
+import { createForwarder } from './forward.ts';
 import { createMessageHandler } from './http.ts';
 import { DEFAULT_NODE_TRANSPORT_LIMITS, type NodeTransportLimits } from './limits.ts';
 import { createNodePeer, type NodePeer } from './node-peer.ts';
@@ -25,6 +26,8 @@ export interface NodeTransportsOptions {
   readonly log: Log;
   readonly limits?: Partial<NodeTransportLimits>;
   readonly clock?: Clock;
+  /** Told of every message that comes in. */
+  onReceived?(bytes: number): void;
 }
 
 interface Seat {
@@ -94,7 +97,10 @@ export function createNodeTransports(options: NodeTransportsOptions): NodeTransp
       limits,
       budget,
       sendFrame: (frame) => hub.send(federation, presence.peer, frame),
-      deliver: (bytes) => room.events.emit({ type: 'message', from: presence.peer, bytes }),
+      deliver(bytes) {
+        options.onReceived?.(bytes.byteLength);
+        room.events.emit({ type: 'message', from: presence.peer, bytes });
+      },
     });
     room.seats.set(presence.peer, { peer, cancelLost: () => undefined });
     peer.connected();
@@ -140,11 +146,18 @@ export function createNodeTransports(options: NodeTransportsOptions): NodeTransp
     return seat?.peer.incarnation === credential.incarnation ? seat.peer : undefined;
   };
 
+  const elsewhere = (token: string): string | undefined => {
+    const federation = hub.authorize(token)?.federation;
+    return federation === undefined || rooms.has(federation) ? undefined : hub.nodeOf(federation)?.address;
+  };
+  const forwarder = createForwarder(log);
+
   return {
     transportFor: (federation) => (rooms.get(federation) ?? open(federation)).transport,
-    handle: createMessageHandler({ peerOf, log }),
+    handle: createMessageHandler({ peerOf, elsewhere, forwarder, log }),
     async close() {
       unsubscribe();
+      forwarder.close();
       await Promise.all([...rooms.values()].map((room) => room.transport.close()));
     },
   };
