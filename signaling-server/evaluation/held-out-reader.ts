@@ -62,23 +62,29 @@ export function formatsFor(schema: DataSchema): readonly HeldOutFormat[] {
 /**
  * Reads a whole held-out set with the encoders that the page imports data with, so that a row means the same in both.
  * One bad row refuses all: an operator's test set is mended, not thinned.
+ * @param name what errors call it, where it is another set of examples.
  * @throws `data.*` naming the row and column at fault, never what is in it; `argument.invalid` for another format.
  */
-export function readHeldOut(bytes: Uint8Array, format: HeldOutFormat, schema: DataSchema): HeldOutSet {
+export function readHeldOut(
+  bytes: Uint8Array,
+  format: HeldOutFormat,
+  schema: DataSchema,
+  name = 'held-out set',
+): HeldOutSet {
   const formats = formatsFor(schema);
-  check(formats.includes(format), 'argument.invalid', 'The held-out set has the wrong format.', {
+  check(formats.includes(format), 'argument.invalid', `The ${name} has the wrong format.`, {
     expected: `${formats.join(' or ')}, for data of kind ${schema.kind}`,
     received: format,
     remedy: 'Save the examples in a format that fits the data of the federation.',
   });
-  check(bytes.byteLength > 0, 'data.empty', 'The held-out set is empty.', {
+  check(bytes.byteLength > 0, 'data.empty', `The ${name} is empty.`, {
     expected: 'at least one example',
     remedy: 'Supply a file with examples in it.',
   });
   const collected = collectFrom(bytes, format, schema);
   if (collected.report.problemCount > 0) throw refusalOf(collected.report);
   const { examples } = collected;
-  check(examples.count > 0, 'data.empty', 'The held-out set has no examples.', {
+  check(examples.count > 0, 'data.empty', `The ${name} has no examples.`, {
     expected: 'at least one row of data',
     remedy: 'Supply a file with examples in it.',
   });
@@ -192,7 +198,7 @@ function encodeAll<Row>(schema: DataSchema, encoder: RowEncoder<Row>, rows: Iter
   for (const row of rows) {
     const target = encoder.encode(row, scratch, (problem: DataProblem) => problems.add(problem));
     if (target === undefined) continue;
-    check(!builder.isFull, 'data.wrong-shape', 'The held-out set is too large once it is encoded.', {
+    check(!builder.isFull, 'data.wrong-shape', 'There are too many examples once they are encoded.', {
       expected: `at most ${builder.count} examples of this shape`,
       remedy: 'Leave examples out: a few thousand tell accuracy to within a point.',
     });

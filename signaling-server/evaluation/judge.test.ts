@@ -253,3 +253,16 @@ describe('whatever goes wrong ends, and the next model is judged', () => {
     await expect(judge.evaluate(right, never)).rejects.toMatchObject({ code: 'training.cancelled' });
   });
 });
+
+test('rows without targets are predicted, with or without a held-out set; a bad row is named', async () => {
+  const judge = open();
+  const { outputs, width } = await judge.predict(right, [[-3], [3]], never);
+  expect(width).toBe(2);
+  // The logistic function of 3 is 0.9526.
+  expect(outputs[0]).toBeCloseTo(0.9526, 4);
+  expect(outputs[3]).toBeCloseTo(0.9526, 4);
+  await expect(judge.predict(right, [[1], ['x']], never)).rejects.toMatchObject({
+    code: 'data.invalid-value',
+    facts: { path: expect.stringContaining('row 2') },
+  });
+});

@@ -11,6 +11,7 @@ import type {
   HeldOutSource,
   JudgedModel,
   ModelComparison,
+  Predicted,
   ThreadJob,
   ThreadReady,
   ThreadResult,
@@ -23,6 +24,8 @@ export interface HeldOutJudge extends Judge {
   evaluate(model: Model, signal: AbortSignal): Promise<EvaluationCounts>;
   /** Without a held-out set, of weights alone. @throws as {@link evaluate}. */
   compare(from: Model, to: Model, signal: AbortSignal): Promise<ModelComparison>;
+  /** What the model makes of rows without targets. @throws as {@link evaluate}; `data.*` naming the row. */
+  predict(model: Model, rows: readonly unknown[], signal: AbortSignal): Promise<Predicted>;
   /** The held-out set was replaced: what follows sees the new one. */
   reload(): void;
   close(): Promise<void>;
@@ -71,6 +74,8 @@ export function createJudge(options: JudgeOptions): HeldOutJudge {
       thread.run({ kind: 'evaluate', model: judged(evaluated) }, signal) as Promise<EvaluationCounts>,
     compare: (from, to, signal) =>
       thread.run({ kind: 'compare', from: judged(from), to: judged(to) }, signal) as Promise<ModelComparison>,
+    predict: (model, rows, signal) =>
+      thread.run({ kind: 'predict', model: judged(model), rows }, signal) as Promise<Predicted>,
     reload: thread.restart,
     close: thread.close,
   };

@@ -24,7 +24,8 @@ export type JudgedModel = Pick<Model, 'version' | 'layoutHash' | 'weights' | 'ha
 
 export type ThreadJob =
   | { readonly kind: 'evaluate'; readonly model: JudgedModel }
-  | { readonly kind: 'compare'; readonly from: JudgedModel; readonly to: JudgedModel };
+  | { readonly kind: 'compare'; readonly from: JudgedModel; readonly to: JudgedModel }
+  | { readonly kind: 'predict'; readonly model: JudgedModel; readonly rows: readonly unknown[] };
 
 export interface ThreadReady {
   readonly examples: number;
@@ -41,4 +42,11 @@ export interface ModelComparison {
   readonly predictions: ChangedPredictions | null;
 }
 
-export type ThreadResult = EvaluationCounts | ModelComparison;
+/** What a model makes of rows. */
+export interface Predicted {
+  /** Rows × width, row-major: probabilities of the classes, or one standardized value each. */
+  readonly outputs: Float32Array;
+  readonly width: number;
+}
+
+export type ThreadResult = EvaluationCounts | ModelComparison | Predicted;

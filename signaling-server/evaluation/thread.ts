@@ -17,6 +17,7 @@ import { serveJobs } from '../threads/serve-jobs.ts';
 import { changedPredictions } from './changed-predictions.ts';
 import { compareWeights } from './compare-weights.ts';
 import { readHeldOut } from './held-out-reader.ts';
+import { encodeQueryRows } from './query-rows.ts';
 import type {
   HeldOutSource,
   JudgedModel,
@@ -93,14 +94,17 @@ async function perform(
     });
     return evaluateModel({ compiled, examples, model: job.model, signal });
   }
+  if (job.kind === 'predict') {
+    const { weights } = job.model;
+    checkFit(compiled, weights);
+    const inputs = encodeQueryRows(federation.data, job.rows);
+    return {
+      outputs: await predict({ compiled, weights, inputs, signal }),
+      width: Math.max(1, compiled.classes),
+    };
+  }
   const { from, to } = job;
-  for (const { weights } of [from, to])
-    check(
-      weights.length === compiled.layout.length,
-      'model.layout-mismatch',
-      'The weights do not fit the model of the federation.',
-      { expected: `${compiled.layout.length} weights`, received: String(weights.length) },
-    );
+  for (const { weights } of [from, to]) checkFit(compiled, weights);
   const weights = compareWeights(compiled.layout, from.weights, to.weights);
   if (examples === undefined) return { weights, evaluations: null, predictions: null };
   const countsOf = (model: JudgedModel) => evaluateModel({ compiled, examples, model, signal });
@@ -112,4 +116,13 @@ async function perform(
         ? null
         : await changedPredictions(compiled, examples, from.weights, to.weights, signal),
   };
+}
+
+function checkFit(compiled: CompiledModel, weights: Float32Array): void {
+  check(
+    weights.length === compiled.layout.length,
+    'model.layout-mismatch',
+    'The weights do not fit the model of the federation.',
+    { expected: `${compiled.layout.length} weights`, received: String(weights.length) },
+  );
 }

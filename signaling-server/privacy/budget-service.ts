@@ -16,12 +16,22 @@ export interface BudgetWarning {
   readonly limit: BudgetLimit;
 }
 
+/** Where a subject that has a limit stands, whenever that was looked at. */
+export interface BudgetShare {
+  readonly subject: Subject;
+  readonly epsilon: number;
+  readonly limit: BudgetLimit;
+}
+
 export interface BudgetServiceOptions {
   readonly repository: PrivacyRepository & {
     getFederation(id: string): Promise<Federation>;
   };
   readonly composer: Composer;
   readonly onWarning: (warning: BudgetWarning) => void;
+  readonly onReviewed?: (share: BudgetShare) => void;
+  /** Limits of those that were given none of their own. */
+  readonly usualLimit?: (subject: Subject) => BudgetLimit | undefined;
   readonly nowMs?: () => number;
 }
 
@@ -80,6 +90,8 @@ export function budgetService({
   repository,
   composer,
   onWarning,
+  onReviewed,
+  usualLimit,
   nowMs = Date.now,
 }: BudgetServiceOptions): BudgetService {
   async function standingOf(subject: Subject): Promise<Standing> {
@@ -105,7 +117,8 @@ export function budgetService({
         trust: releases.flatMap(trustOfRow),
       };
     }
-    return { subject, account, limit: account.limit, unit: 'record', exposure: [[]], trust: [] };
+    const limit = account.limit ?? usualLimit?.(subject);
+    return { subject, account, limit, unit: 'record', exposure: [[]], trust: [] };
   }
 
   const budgetIn = ({ subject, account, limit, unit, exposure, trust }: Standing): PrivacyBudget => {
@@ -144,6 +157,7 @@ export function budgetService({
   function warn({ subject, account, limit, exposure }: Standing): void {
     if (limit === undefined) return;
     const { epsilon } = composer.sum(exposure, account.charges, limit.delta);
+    onReviewed?.({ subject, epsilon, limit });
     const code = warningOf(epsilon, limit);
     const key = subjectKey(subject);
     if (code === null) said.delete(key);

@@ -20,6 +20,11 @@ export function isSubjectKind(text: string): text is SubjectKind {
   return (SUBJECT_KINDS as readonly string[]).includes(text);
 }
 
+/** Whether what such a subject has spent is personal data. */
+export function isPerson(kind: SubjectKind): boolean {
+  return kind === 'participant' || kind === 'user';
+}
+
 /** One spelling per subject; also their order, in which all writers write. */
 export function subjectKey({ kind, id }: Subject): string {
   return `${kind}/${id}`;
