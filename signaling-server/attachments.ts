@@ -1,9 +1,13 @@
 import { hasCode } from '../shared/errors/index.ts';
 import { webCryptoRandom } from '../shared/random/index.ts';
 import { bestSuite } from '../shared/secagg/index.ts';
+import { clientAddress } from './access/guard.ts';
 import { attachCoordination, type Coordination } from './coordination/host.ts';
+import { attachGraphql } from './graphql/attach-graphql.ts';
+import { callLimit } from './http/rate-limit.ts';
 import { iceServersFor } from './ice-servers.ts';
 import { attachNodeTransport } from './node-transport/index.ts';
+import { createTraffic } from './observe/traffic.ts';
 import { refusalOf } from './reliability/gate.ts';
 import type { Attachment, ServerContext } from './server.ts';
 
@@ -11,8 +15,12 @@ import type { Attachment, ServerContext } from './server.ts';
 export async function attachFederations(
   context: ServerContext,
 ): Promise<Attachment & { readonly coordination: Coordination }> {
-  const { httpServer, repository, budgets, gate, judges, engines, identity, config, log } = context;
+  const { httpServer, repository, budgets, gate, access, judges, engines, identity, replicas, config, log } =
+    context;
+  const { events, trainings, live } = context;
   const suite = await bestSuite(globalThis.crypto, webCryptoRandom(globalThis.crypto));
+  const traffic = createTraffic();
+  context.observability.read(traffic);
   const { hub, transports, close } = attachNodeTransport({
     httpServer,
     log,
@@ -29,8 +37,17 @@ export async function attachFederations(
       const block = await gate.blockOf(participant);
       return block && refusalOf(block);
     },
+    admit: access.admit,
+    addressOf: ({ socket, headers }) =>
+      clientAddress(socket.remoteAddress, [headers['x-forwarded-for']].flat().at(-1), config.trustProxy),
     iceServers: (participant) => iceServersFor(config.ice, participant, Date.now()),
+    bus: replicas.bus,
+    replicaUrl: replicas.replicaUrl,
+    tokenKey: replicas.tokenKey,
+    onCarried: traffic.onCarried,
   });
+  traffic.watch(hub);
+  access.useHub(hub);
   const coordination = attachCoordination({
     hub,
     transports,
@@ -39,12 +56,35 @@ export async function attachFederations(
     gate,
     judges,
     engines,
+    events,
+    overseer: trainings.overseer,
+    leadership: replicas.leadership,
     secure: { identity, suite },
+    log,
+  });
+  context.rights.useLive({ expel: hub.expel, reload: coordination.reload });
+  live.bind({
+    countPeers: (federation) => hub.peers(federation).length,
+    countAllPeers: coordination.countActive,
+    underWay: coordination.underWay,
+    rollBack: coordination.rollBack,
+  });
+  const graphql = attachGraphql({
+    app: context.app,
+    guard: access.guard,
+    authorize: access.authorize,
+    authenticate: access.authenticate,
+    onRefused: access.onRefused,
+    countWrite: callLimit({ counter: access.counter, name: 'write', perMinute: config.writesPerMinute }),
+    services: context.services,
+    repository,
+    introspection: config.graphqlIntrospection,
     log,
   });
   return {
     coordination,
     async close() {
+      await graphql.close();
       await coordination.close();
       await close();
     },

@@ -1,18 +1,56 @@
-import { type Logger, pino, stdSerializers } from 'pino';
+import { type DestinationStream, type Logger, pino, stdSerializers } from 'pino';
 import { MurmurationError } from '../shared/errors/index.ts';
 import type { ServerConfig } from './config.ts';
 
-const SECRETS = ['databaseUrl', 'turnSecret', 'credential', 'operatorKey'];
+/** Names of fields that hold what opens doors, as this code and HTTP spell them. */
+const SECRETS = [
+  'accessKeyId',
+  'apiKey',
+  'authorization',
+  'cookie',
+  'credential',
+  'credentials',
+  'databaseUrl',
+  'idempotencyKey',
+  'jwt',
+  'operatorKey',
+  'otlpEndpoint',
+  'password',
+  'privateKey',
+  'redisUrl',
+  'secret',
+  'secretAccessKey',
+  'secretKey',
+  'sessionToken',
+  'set-cookie',
+  'token',
+  'turnSecret',
+  'x-api-key',
+];
+/** Fields lie so many objects deep at most: `{request: {headers: {authorization}}}` is 2. */
+const MAX_DEPTH = 4;
 
 /** JSON lines on standard output. Never data, updates, keys or credentials. */
-export function createLog(level: ServerConfig['logLevel']): Logger {
-  return pino({
+export function createLog(level: ServerConfig['logLevel'], destination?: DestinationStream): Logger {
+  const options = {
     level,
     base: null,
-    redact: {
-      paths: SECRETS.flatMap((name) => [name, `*.${name}`]),
-    },
+    redact: { paths: SECRETS.flatMap(pathsOf) },
     serializers: { err: describeError },
+  };
+  return destination === undefined ? pino(options) : pino(options, destination);
+}
+
+/** Every line that is written for one request says so. What concerns a training names it as `training`. */
+export function requestLog(log: Logger, requestId: string): Logger {
+  return log.child({ requestId });
+}
+
+function pathsOf(name: string): string[] {
+  const field = /^\w+$/.test(name) ? `.${name}` : `["${name}"]`;
+  return Array.from({ length: MAX_DEPTH + 1 }, (_, depth) => {
+    const path = '.*'.repeat(depth) + field;
+    return path.replace(/^\./, '');
   });
 }
 

@@ -21,6 +21,8 @@ interface ServerProcess {
   readonly child: ChildProcess;
   readonly exited: Promise<unknown[]>;
   readonly lines: readonly LogLine[];
+  /** What it has written to standard error. */
+  readonly errors: () => string;
   /** @throws when the process ends before it says so. */
   says(message: string): Promise<LogLine>;
 }
@@ -39,10 +41,14 @@ function run(environment: Record<string, string> = {}): ServerProcess {
   const main = join(import.meta.dirname, 'main.ts');
   const child = spawn(process.execPath, ['--import', 'tsx', main], {
     env: { ...process.env, PORT: '0', DATA_DIR: folder, WRITES_PER_MINUTE: '100000', ...environment },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'pipe'],
   });
   children.push(child);
   const exited = once(child, 'exit');
+  let errors = '';
+  child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+    errors += text;
+  });
   const lines: LogLine[] = [];
   const listeners = new Set<() => void>();
   createInterface({ input: child.stdout! }).on('line', (line) => {
@@ -59,11 +65,11 @@ function run(environment: Record<string, string> = {}): ServerProcess {
       look();
     });
     const ended = exited.then(([code]): never => {
-      throw new Error(`the server ended with ${code}: ${JSON.stringify(lines.at(-1))}`);
+      throw new Error(`the server ended with ${code}: ${JSON.stringify(lines.at(-1))} ${errors}`);
     });
     return Promise.race([said, ended]);
   };
-  return { child, exited, lines, says };
+  return { child, exited, lines, errors: () => errors, says };
 }
 
 async function post(url: string, id: string): Promise<boolean> {
@@ -86,6 +92,24 @@ test('a setting that is wrong is named, and its value kept quiet', async () => {
   expect((await server.exited)[0]).toBe(1);
   expect(server.lines.at(-1)?.err).toMatchObject({ code: 'argument.invalid' });
   expect(JSON.stringify(server.lines)).not.toContain('password');
+});
+
+test('the first start shows a key of the operator, this once, and writes it nowhere', async () => {
+  const DATA_DIR = join(folder, 'first-start');
+  const first = run({ DATA_DIR });
+  const { url } = await first.says('listening');
+  const key = await vi.waitFor(() => /mk_\w{16}_[\w-]{43}/.exec(first.errors())![0]);
+  const me = await fetch(`${url}/api/me`, { headers: { authorization: `Bearer ${key}` } });
+  expect(await me.json()).toMatchObject({ kind: 'api-key', role: 'operator' });
+  first.child.kill('SIGTERM');
+  await first.exited;
+  expect(JSON.stringify(first.lines)).not.toContain(key.slice(20));
+
+  const second = run({ DATA_DIR });
+  await second.says('listening');
+  expect(second.errors()).not.toContain('mk_');
+  second.child.kill('SIGTERM');
+  await second.exited;
 });
 
 test('killed in the midst of writing, again and again, it loses nothing that it had acknowledged, keeps others out, and stops cleanly when asked', async () => {

@@ -1,3 +1,4 @@
+import { firstKeyNotice } from './access/first-key.ts';
 import { attachFederations } from './attachments.ts';
 import { readConfig } from './config.ts';
 import { createLog } from './log.ts';
@@ -14,7 +15,11 @@ process.on('uncaughtException', (error) => {
 
 const config = readConfig(process.env);
 log.level = config.logLevel;
-const server = await startServer(config, { log, attach: [attachFederations] });
+const server = await startServer(config, {
+  log,
+  attach: [attachFederations],
+  announceKey: (key) => void process.stderr.write(firstKeyNotice(key)),
+});
 
 let stopping = false;
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {

@@ -47,7 +47,7 @@ describe('a running server', () => {
     fetch(server.url + path, { headers, redirect: 'manual' });
   // biome-ignore lint/suspicious/noExplicitAny: what came is what the test is about
   const json = async (path: string): Promise<any> => (await get(path)).json();
-  const post = (body: string | Uint8Array, headers: Record<string, string> = {}) =>
+  const post = (body: string | Uint8Array<ArrayBuffer>, headers: Record<string, string> = {}) =>
     fetch(`${server.url}/api/federations`, {
       method: 'POST',
       body,

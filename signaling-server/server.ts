@@ -1,25 +1,43 @@
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { createAdaptorServer } from '@hono/node-server';
 import type { Hono } from 'hono';
 import type { Logger } from 'pino';
 import { MurmurationError } from '../shared/errors/index.ts';
 import type { Identity } from '../shared/identity/index.ts';
 import { webCryptoRandom } from '../shared/random/index.ts';
+import { type Access, openAccess } from './access/open-access.ts';
+import { componentChecks } from './api/component-checks.ts';
+import { type LateFederations, lateFederations } from './api/live-federations.ts';
+import { openServices } from './api/open-services.ts';
+import type { Services } from './api/services.ts';
 import { createApp } from './app.ts';
+import { createAuditLog } from './audit/create-audit-log.ts';
 import type { ServerConfig } from './config.ts';
 import { createEngineBoard, type EngineBoard } from './engines/engine-board.ts';
 import { heldOutFiles } from './evaluation/held-out-files.ts';
 import { createJudges, type Judges } from './evaluation/judges.ts';
+import { createEvents, type ServerEvents } from './events.ts';
 import { mountPage } from './http/page-routes.ts';
+import { openQueue } from './jobs/open-queue.ts';
+import { openTrainings, type Trainings } from './jobs/open-trainings.ts';
+import { operationsRepository } from './jobs/operations-repository.ts';
+import type { JobQueue } from './jobs/queue.ts';
+import { attachLive } from './live/live-server.ts';
 import { createLog } from './log.ts';
+import { type Observability, openObservability } from './observe/open-observability.ts';
 import type { BudgetService } from './privacy/budget-service.ts';
 import { openBudgets } from './privacy/open-budgets.ts';
 import { createGate, type Gate } from './reliability/gate.ts';
+import { shareGate } from './reliability/share-gate.ts';
+import { openReplicas, type Replicas } from './replicas/open-replicas.ts';
+import { erasedRegister } from './rights/erased.ts';
+import { guardErased } from './rights/guard-erased.ts';
+import { openRights, type Rights } from './rights/open-rights.ts';
 import { seedSamples } from './seed.ts';
 import { openDatabase } from './storage/database.ts';
-import { fileBlobStore } from './storage/file-blob-store.ts';
+import { openBlobStore } from './storage/open-blob-store.ts';
 import { type Repository, repositoryOver } from './storage/repository.ts';
 
 /** What a part that is mounted on the server may use. */
@@ -31,12 +49,27 @@ export interface ServerContext {
   readonly budgets: BudgetService;
   /** Who may not take part. */
   readonly gate: Gate;
+  /** Who asks, and what it may do. */
+  readonly access: Access;
+  /** What all doors call. */
+  readonly services: Services;
+  /** What the live parts tell the routes. */
+  readonly live: LateFederations;
   /** Run models on the held-out examples of the operator. */
   readonly judges: Judges;
   /** What computes what here. */
   readonly engines: EngineBoard;
   /** What this server signs with. */
   readonly identity: Identity;
+  /** What makes several processes one server. */
+  readonly replicas: Replicas;
+  /** What happens on this server, told as it happens. */
+  readonly events: ServerEvents;
+  readonly rights: Rights;
+  readonly trainings: Trainings;
+  /** Work that is to be done later. */
+  readonly queue: JobQueue;
+  readonly observability: Observability;
   readonly config: ServerConfig;
   readonly log: Logger;
 }
@@ -49,6 +82,10 @@ export interface Attachment {
 
 export interface ServerOverrides {
   readonly log?: Logger;
+  /** Shows the first operator's key, this once. Left out, none is made. */
+  readonly announceKey?: (key: string) => void;
+  /** How often is measured what nobody tells of: the database, files, certificates, jobs that wait. */
+  readonly sampleEveryMs?: number;
   /** Called in order, before listening; routes they add come before the page's. Closed in reverse. */
   readonly attach?: readonly ((context: ServerContext) => Promise<Attachment>)[];
 }
@@ -60,6 +97,7 @@ export interface RunningServer {
   /** Limits and charges: for those who run the server; no address changes them. */
   readonly budgets: BudgetService;
   readonly gate: Gate;
+  readonly access: Access;
   /** Finishes the requests at hand, then closes everything. A second call waits for the first. */
   close(): Promise<void>;
 }
@@ -86,24 +124,133 @@ export async function startServer(
   try {
     const database = await openDatabase({ dataDir: config.dataDir, databaseUrl: config.databaseUrl, log });
     closers.push(() => database.close());
-    const repository = repositoryOver(database, fileBlobStore(join(config.dataDir, 'blobs')), config);
-    await seedSamples(repository, log);
-    const identity = await repository.serverIdentity(webCryptoRandom(globalThis.crypto));
+    const random = webCryptoRandom(globalThis.crypto);
+    const stored = repositoryOver(database, openBlobStore(config.dataDir, config.blobPlace), config);
+    await seedSamples(stored, log);
+    const identity = await stored.serverIdentity(random);
+    const erased = await erasedRegister({ database, identity });
+    const repository = guardErased(stored, erased, random);
 
-    const budgets = openBudgets(repository, log);
+    const replicas = await openReplicas({ config, identity, log });
+    closers.push(() => replicas.close());
 
-    const gate = createGate(repository);
+    const events = replicas.share(createEvents(log));
+    const audit = createAuditLog({ database, identity, isErased: erased.isErased });
+    const live = lateFederations();
+    const rights = openRights({
+      config,
+      database,
+      repository,
+      audit,
+      erased,
+      identity,
+      random,
+      live,
+      log,
+    });
+    const { announceKey } = overrides;
+    const access = await openAccess({
+      config,
+      database,
+      identity,
+      audit,
+      events,
+      log,
+      announceKey,
+      counter: replicas.counter,
+      isErased: erased.isErased,
+      onConsent: rights.consents.onConsent,
+    });
+
+    const budgets = openBudgets(repository, log, { events, config });
+
+    const gate = shareGate(createGate(repository), replicas.bus);
+    closers.push(async () => gate.close());
     const engines = createEngineBoard();
     const heldOut = heldOutFiles(config.dataDir);
     const judges = createJudges({ files: heldOut, board: engines, log });
     closers.push(() => judges.close());
 
-    const served = { config, database, repository, budgets, gate, heldOut, judges, engines, identity, log };
+    const queue = await openQueue({ database, log });
+    closers.push(() => queue.close());
+    closers.push(() => rights.close());
+    await rights.start({ queue, leadership: replicas.leadership });
+    const trainings = await openTrainings({
+      database,
+      repository,
+      events,
+      audit,
+      budgets,
+      queue,
+      leadership: replicas.leadership,
+      maxConcurrent: config.maxConcurrentTrainings,
+      log,
+    });
+    closers.push(() => trainings.close());
+
+    const { sampleEveryMs } = overrides;
+    const observability = await openObservability({
+      events,
+      database,
+      repository,
+      budgets,
+      audit,
+      queue,
+      config,
+      log,
+      ...(sampleEveryMs === undefined ? {} : { sampleEveryMs }),
+    });
+    closers.push(() => observability.close());
+
+    const services = openServices({
+      database,
+      repository,
+      access,
+      audit,
+      events,
+      budgets,
+      judges,
+      identity,
+      live,
+      trainings: trainings.service,
+      alerts: observability.alerts,
+      rights: rights.service,
+      checks: componentChecks({ blobs: stored.blobs, queue, bus: replicas.bus }),
+      config,
+    });
+    closers.push(async () => services.close());
+    const served = {
+      config,
+      database,
+      repository,
+      services,
+      observability,
+      incidents: operationsRepository(database),
+      guard: access.guard,
+      counter: access.counter,
+      gate,
+      heldOut,
+      judges,
+      engines,
+      identity,
+      log,
+    };
     const app = createApp(served);
     const httpServer = createAdaptorServer({ fetch: app.fetch }) as Server;
     const stop = gracefulStop(httpServer, log);
     // Closed in reverse: first nothing new, then the attachments, then what is still at hand, last the database.
     closers.push(stop.finishRequests);
+    const watchers = attachLive({
+      httpServer,
+      events,
+      trainings: trainings.service,
+      authenticate: access.authenticate,
+      authorize: access.authorize,
+      onRefused: access.onRefused,
+      trustProxy: config.trustProxy,
+      log,
+    });
+    closers.push(() => watchers.close());
     for (const attach of overrides.attach ?? []) {
       const attachment = await attach({
         app,
@@ -111,22 +258,31 @@ export async function startServer(
         repository,
         budgets,
         gate,
+        access,
+        services,
+        live,
         judges,
         engines,
         identity,
+        replicas,
+        events,
+        rights,
+        trainings,
+        queue,
+        observability,
         config,
         log,
       });
       closers.push(() => attachment.close());
     }
-    mountPage(app, resolve(config.webRoot));
+    mountPage(app, resolve(config.webRoot), access.guard);
 
     await listen(httpServer, config);
     closers.push(stop.acceptNoMore);
     const { port } = httpServer.address() as AddressInfo;
     const url = config.publicOrigin ?? `http://${urlHost(config.host)}:${port}`;
     log.info({ url, port, database: database.kind }, 'listening');
-    return { url, port, repository, budgets, gate, close };
+    return { url, port, repository, budgets, gate, access, close };
   } catch (error) {
     await close();
     throw error;

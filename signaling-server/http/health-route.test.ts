@@ -1,12 +1,14 @@
+import { Hono } from 'hono';
 import { expect, test } from 'vitest';
-import { healthRoute } from './health-route.ts';
+import { healthHandler } from './health-route.ts';
 
 const bodyOf = async (ping: () => Promise<void>, patienceMs?: number) => {
-  const response = await healthRoute(
+  const handle = healthHandler(
     { kind: 'postgres', ping },
     { publicKey: Uint8Array.of(251, 255) },
     { engines: { reports: {} }, ...(patienceMs === undefined ? {} : { patienceMs }) },
-  ).request('/');
+  );
+  const response = await new Hono().get('/', handle).request('/');
   return [response.status, await response.json()];
 };
 

@@ -1,8 +1,10 @@
-import { Hono } from 'hono';
+import { z } from '@hono/zod-openapi';
+import type { Context } from 'hono';
 import packageJson from '../../package.json' with { type: 'json' };
 import { type Identity, toBase64Url } from '../../shared/identity/index.ts';
 import type { EngineBoard } from '../engines/engine-board.ts';
 import type { Database } from '../storage/database.ts';
+import type { AddEndpoint } from './endpoint.ts';
 
 const PATIENCE_MS = 2_000;
 
@@ -11,18 +13,49 @@ export interface HealthOptions {
   readonly patienceMs?: number;
 }
 
-/**
- * `/health`: 200 while the server can serve, 503 while its database does not answer. `identityKey` is the key that this
- * server signs sums and transcripts with; `engines` what evaluates and adds up here, and why that.
- */
-export function healthRoute(
+const status = z.enum(['ok', 'unavailable']);
+const health = z
+  .object({
+    status,
+    version: z.string(),
+    identityKey: z.string().openapi({ description: 'What this server signs sums and transcripts with' }),
+    uptimeSeconds: z.int(),
+    engines: z.looseObject({}).openapi({ description: 'What evaluates and adds up here, and why that' }),
+    database: z.object({ kind: z.enum(['pglite', 'postgres']), status }),
+  })
+  .openapi('Health');
+
+/** `/health` and `/api/health`: 200 while the server can serve, 503 while its database does not answer. */
+export function healthRoutes(
+  add: AddEndpoint,
+  database: Pick<Database, 'kind' | 'ping'>,
+  identity: Pick<Identity, 'publicKey'>,
+  options: HealthOptions,
+): void {
+  const handle = healthHandler(database, identity, options);
+  for (const path of ['/health', '/api/health'])
+    add({
+      method: 'get',
+      path,
+      permission: 'public',
+      tag: 'System',
+      summary: 'Whether the server can serve',
+      answers: {
+        200: { description: 'It can', schema: health },
+        503: { description: 'Its database does not answer', schema: health },
+      },
+      handle,
+    });
+}
+
+export function healthHandler(
   database: Pick<Database, 'kind' | 'ping'>,
   { publicKey }: Pick<Identity, 'publicKey'>,
   { engines, patienceMs = PATIENCE_MS }: HealthOptions,
-): Hono {
+): (c: Context) => Promise<Response> {
   const identityKey = toBase64Url(publicKey);
   const startedAt = performance.now();
-  return new Hono().get('/', async (c) => {
+  return async (c) => {
     const available = await answersWithin(database.ping(), patienceMs);
     const status = available ? 'ok' : 'unavailable';
     const body = {
@@ -34,7 +67,7 @@ export function healthRoute(
       database: { kind: database.kind, status },
     };
     return c.json(body, available ? 200 : 503, { 'cache-control': 'no-store' });
-  });
+  };
 }
 
 async function answersWithin(answer: Promise<void>, ms: number): Promise<boolean> {

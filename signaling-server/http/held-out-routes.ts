@@ -1,12 +1,15 @@
-import { type Context, Hono, type MiddlewareHandler } from 'hono';
+import { z } from '@hono/zod-openapi';
+import type { Context, MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import type { Logger } from 'pino';
 import { readIdx, writeSampleShard } from '../../shared/dataset/index.ts';
 import { check, MurmurationError } from '../../shared/errors/index.ts';
+import type { AuditLog } from '../audit/audit-log.ts';
 import { type HeldOutFiles, MAX_HELD_OUT_BYTES } from '../evaluation/held-out-files.ts';
 import { formatsFor, type HeldOutFormat } from '../evaluation/held-out-reader.ts';
 import type { Judges } from '../evaluation/judges.ts';
 import type { Repository } from '../storage/repository.ts';
+import type { AddEndpoint } from './endpoint.ts';
 
 const TYPES: Readonly<Record<string, HeldOutFormat>> = {
   'text/csv': 'csv',
@@ -21,7 +24,7 @@ export interface HeldOutRoutesContext {
   readonly repository: Pick<Repository, 'getFederation'>;
   readonly files: HeldOutFiles;
   readonly judges: Pick<Judges, 'reload'>;
-  readonly operatorOnly: MiddlewareHandler;
+  readonly audit: Pick<AuditLog, 'append'>;
   readonly limitWrites: MiddlewareHandler;
   readonly log: Pick<Logger, 'info'>;
 }
@@ -36,50 +39,105 @@ const limitBody = bodyLimit({
   },
 });
 
-/** `/api/federations/:id/held-out`: the examples that the server evaluates models on. The operator's, and never given out. */
-export function heldOutRoutes(context: HeldOutRoutesContext): Hono {
-  const { repository, files, judges, operatorOnly, limitWrites, log } = context;
-  const routes = new Hono();
+const TAG = 'Evaluation';
+const FORMATS = ['csv', 'json', 'txt', 'images'] as const;
+const byId = z.object({ id: z.string() });
+const heldOut = z
+  .object({ source: z.enum(['file', 'digits', 'none']), format: z.enum(FORMATS).nullable() })
+  .openapi('HeldOut');
+const supplied = z
+  .object({
+    federation: z.string(),
+    format: z.enum(FORMATS),
+    examples: z.int(),
+    classes: z.record(z.string(), z.int()).nullable(),
+  })
+  .openapi('HeldOutSupplied');
+const bytes = { type: 'string', format: 'binary' };
+
+/** `/api/federations/:id/held-out`: the examples that the server evaluates models on. Never given out. */
+export function heldOutRoutes(add: AddEndpoint, context: HeldOutRoutesContext): void {
+  const { repository, files, judges, audit, limitWrites, log } = context;
   const federationOf = (c: Context) => repository.getFederation(c.req.param('id') ?? '');
+  const path = '/api/federations/{id}/held-out';
+  const federation = (c: Context) => c.req.param('id');
 
-  routes.get('/:id/held-out', operatorOnly, async (c) => {
-    const source = await files.find(await federationOf(c));
-    return c.json({ source: source.kind, format: source.kind === 'file' ? source.format : null });
+  add({
+    method: 'get',
+    path,
+    permission: 'model:write',
+    federation,
+    tag: TAG,
+    summary: 'Where held-out examples come from',
+    params: byId,
+    answers: { 200: { description: 'Their source', schema: heldOut } },
+    async handle(c) {
+      const source = await files.find(await federationOf(c));
+      return c.json({ source: source.kind, format: source.kind === 'file' ? source.format : null });
+    },
   });
 
-  /** Checks every row before it replaces anything; models are judged by the new set from then on. */
-  routes.put('/:id/held-out', limitWrites, operatorOnly, limitBody, async (c) => {
-    const federation = await federationOf(c);
-    const [type = ''] = (c.req.header('content-type') ?? '').toLowerCase().split(';');
-    const format = type.trim() === IDX ? 'images' : TYPES[type.trim()];
-    const formats = formatsFor(federation.data);
-    check(
-      format !== undefined && formats.includes(format),
-      'http.bad-request',
-      'The body has the wrong type for the data of this federation.',
-      {
-        path: 'content-type',
-        expected: typesFor(formats).join(' or '),
-        received: type.slice(0, 64) || 'nothing',
-      },
-    );
-    const bytes = format === 'images' ? await imagesOf(c) : new Uint8Array(await c.req.arrayBuffer());
-    const { examples, classes } = await files.put(federation, format, bytes);
-    judges.reload(federation.id);
-    log.info({ federation: federation.id, format, examples }, 'the operator supplied a held-out set');
-    return c.json({ federation: federation.id, format, examples, classes: classes ?? null });
+  add({
+    method: 'put',
+    path,
+    permission: 'model:write',
+    federation,
+    tag: TAG,
+    summary: 'Supplies held-out examples',
+    description:
+      'Every row is checked before anything is replaced; models are judged by the new set from then on.',
+    use: [limitWrites, limitBody],
+    params: byId,
+    ownBody: Object.fromEntries([...Object.keys(TYPES), IDX].map((type) => [type, bytes])),
+    answers: { 200: { description: 'What came', schema: supplied } },
+    async handle(c, { caller }) {
+      const federation = await federationOf(c);
+      const [type = ''] = (c.req.header('content-type') ?? '').toLowerCase().split(';');
+      const format = type.trim() === IDX ? 'images' : TYPES[type.trim()];
+      const formats = formatsFor(federation.data);
+      check(
+        format !== undefined && formats.includes(format),
+        'http.bad-request',
+        'The body has the wrong type for the data of this federation.',
+        {
+          path: 'content-type',
+          expected: typesFor(formats).join(' or '),
+          received: type.slice(0, 64) || 'nothing',
+        },
+      );
+      const bytes = format === 'images' ? await imagesOf(c) : new Uint8Array(await c.req.arrayBuffer());
+      const { examples, classes } = await files.put(federation, format, bytes);
+      judges.reload(federation.id);
+      await audit.append(caller, {
+        action: 'held-out.supply',
+        subject: `federation:${federation.id}`,
+        after: { format, examples },
+      });
+      log.info({ federation: federation.id, format, examples }, 'a held-out set was supplied');
+      return c.json({ federation: federation.id, format, examples, classes: classes ?? null });
+    },
   });
 
-  routes.delete('/:id/held-out', limitWrites, operatorOnly, async (c) => {
-    const { id } = await federationOf(c);
-    const existed = await files.remove(id);
-    check(existed, 'http.not-found', 'No held-out set was supplied for this federation.');
-    judges.reload(id);
-    log.info({ federation: id }, 'the operator took a held-out set away');
-    return c.body(null, 204);
+  add({
+    method: 'delete',
+    path,
+    permission: 'model:write',
+    federation,
+    tag: TAG,
+    summary: 'Takes held-out examples away',
+    use: [limitWrites],
+    params: byId,
+    answers: { 204: { description: 'They are gone' } },
+    async handle(c, { caller }) {
+      const { id } = await federationOf(c);
+      const existed = await files.remove(id);
+      check(existed, 'http.not-found', 'No held-out set was supplied for this federation.');
+      judges.reload(id);
+      await audit.append(caller, { action: 'held-out.remove', subject: `federation:${id}` });
+      log.info({ federation: id }, 'a held-out set was taken away');
+      return c.body(null, 204);
+    },
   });
-
-  return routes;
 }
 
 function typesFor(formats: readonly HeldOutFormat[]): string[] {

@@ -101,7 +101,7 @@ describe('only the operator gives orders', () => {
     for (const shown of ['', 'Bearer ', 'Bearer wrong', `Basic ${KEY}`, `Bearer ${KEY}x`]) {
       const response = await send(method, path, { headers: { authorization: shown } });
       expect(response.headers.get('content-type')).toBe('application/problem+json');
-      expect(response.headers.get('www-authenticate')).toBe('Bearer');
+      expect(response.headers.get('www-authenticate')).toMatch(/^Bearer/);
       const body = await response.text();
       expect([response.status, JSON.parse(body).code]).toEqual([401, 'http.unauthorized']);
       expect(body).not.toContain(KEY);
@@ -118,7 +118,7 @@ describe('only the operator gives orders', () => {
       for (const [method, path] of orders)
         for (const shown of ['Bearer undefined', 'Bearer ', authorization]) {
           const response = await fetch(closed.url + path, { method, headers: { authorization: shown } });
-          expect([response.status, (await bodyOf(response)).code]).toEqual([403, 'http.forbidden']);
+          expect([response.status, (await bodyOf(response)).code]).toEqual([401, 'http.unauthorized']);
         }
     } finally {
       await closed.close();
@@ -316,7 +316,7 @@ describe('reliability', () => {
   test.each([
     ['POST', `/api/participants/nobody/block`, undefined, 400, 'id'],
     ['POST', `/api/participants/${BOB}/block`, '{"reason": 7}', 400, 'reason'],
-    ['POST', `/api/participants/${BOB}/block`, '{"why": "x"}', 400, 'reason'],
+    ['POST', `/api/participants/${BOB}/block`, '{"why": "x"}', 400, 'why'],
     ['POST', `/api/participants/${BOB}/block`, '{"reason": "a\\u0000b"}', 400, 'reason'],
     ['POST', `/api/participants/${BOB}/block`, '{', 400, 'body'],
     ['GET', '/api/runs/nowhere/reliability', undefined, 404, undefined],

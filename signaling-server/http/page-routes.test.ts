@@ -6,7 +6,11 @@ import { problemResponse } from './problem.ts';
 test('without a built page the server says how to build it', async () => {
   const app = new Hono();
   app.onError((error) => problemResponse(error));
-  mountPage(app, '/nowhere/dist/web');
+  const guard = () =>
+    Object.assign(async (_c: unknown, next: () => Promise<void>) => next(), {
+      permission: 'public',
+    } as const);
+  mountPage(app, '/nowhere/dist/web', guard);
   const response = await app.request('/');
   expect(response.status).toBe(404);
   expect(await response.json()).toMatchObject({

@@ -4,6 +4,7 @@ import { serveStatic } from '@hono/node-server/serve-static';
 import type { Context, Hono } from 'hono';
 import { etag } from 'hono/etag';
 import { MurmurationError } from '../../shared/errors/index.ts';
+import type { Guard } from '../access/guard.ts';
 
 const ONE_YEAR = 'public, max-age=31536000, immutable';
 
@@ -12,9 +13,10 @@ const ONE_YEAR = 'public, max-age=31536000, immutable';
  * kept for ever; the rest is asked for again each time. An address of the page that is no file gets index.html.
  * To be mounted last: it answers every GET that nothing else did.
  */
-export function mountPage(app: Hono, webRoot: string): void {
+export function mountPage(app: Hono, webRoot: string, guard: Guard): void {
+  const open = guard('public', { isCounted: false });
   if (!existsSync(join(webRoot, 'index.html'))) {
-    app.get('*', () => {
+    app.get('*', open, () => {
       throw new MurmurationError('http.not-found', 'The page has not been built.', {
         remedy: 'Run `npm run build`, then start the server again.',
       });
@@ -29,8 +31,8 @@ export function mountPage(app: Hono, webRoot: string): void {
   const index = serveStatic({ root: webRoot, path: 'index.html', precompressed: true, onFound });
   const withEtag = etag();
 
-  app.get('/assets/*', file, () => notThere());
-  app.get('*', withEtag, file, (c, next) => (wantsPage(c) ? index(c, next) : notThere()));
+  app.get('/assets/*', open, file, () => notThere());
+  app.get('*', open, withEtag, file, (c, next) => (wantsPage(c) ? index(c, next) : notThere()));
 }
 
 /** A browser that navigates asks for HTML; a script, an image or a fetch that found nothing must hear so. */

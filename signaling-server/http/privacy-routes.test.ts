@@ -13,6 +13,7 @@ vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
 const ALICE = 'AAAAAAAAAAAAAAAAAAAAAA';
 const BOB = 'BBBBBBBBBBBBBBBBBBBBBB';
 const ROUNDS = 3;
+const KEY = 'the-key-of-the-operator';
 
 const federation = parseFederation({
   ...sampleFederations[0],
@@ -26,7 +27,12 @@ let server: RunningServer;
 let run: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'murmuration-'));
-  const config = readConfig({ PORT: '0', DATA_DIR: join(folder, 'data'), WEB_ROOT: folder });
+  const config = readConfig({
+    PORT: '0',
+    DATA_DIR: join(folder, 'data'),
+    WEB_ROOT: folder,
+    OPERATOR_KEY: KEY,
+  });
   server = await startServer(config, { log: silentLog });
   const { repository, budgets } = server;
   await repository.putFederation(federation);
@@ -69,7 +75,8 @@ function entryOf(round: number): LedgerEntry {
   };
 }
 
-const get = (path: string) => fetch(server.url + path);
+const authorization = `Bearer ${KEY}`;
+const get = (path: string) => fetch(server.url + path, { headers: { authorization } });
 // biome-ignore lint/suspicious/noExplicitAny: what came is what the test is about
 const json = async (path: string): Promise<any> => {
   const response = await get(path);
@@ -142,6 +149,23 @@ test('all of them, of one kind, and in pages', async () => {
   expect(await idsOf('?limit=2&after=department%2Fcardiology')).toEqual(all.slice(1, 3));
 });
 
+test('that it was read what somebody has spent is in the audit', async () => {
+  const reads = async () =>
+    (await json('/api/audit?action=privacy.budgets-read')).entries.map(
+      ({ subject, after }: { subject: string; after: object }) => [subject, after],
+    );
+  const before = (await reads()).length;
+  await json(`/api/privacy/budgets/participant/${ALICE}`);
+  await json('/api/privacy/budgets/department/cardiology');
+  await json('/api/privacy/budgets?kind=participant');
+  const now = await reads();
+  expect(now.length - before).toBe(2);
+  expect(now.slice(0, 2)).toEqual([
+    ['server', { count: 2 }],
+    [expect.stringMatching(/^participant:p_[\w-]{22}$/), { count: 1 }],
+  ]);
+});
+
 test('the summary says who is nearly done', async () => {
   const status = await json('/privacy/status');
   expect(status).toMatchObject({ low: 1, exceeded: 0 });
@@ -166,14 +190,41 @@ test.each([
   expect([response.status, ((await response.json()) as { path?: string }).path]).toEqual([status, field]);
 });
 
-test.each(['POST', 'PUT', 'DELETE', 'PATCH'])('nothing can be changed from outside: %s', async (method) => {
-  for (const path of ['/api/privacy/budgets', '/api/privacy/budgets/user/u', `/api/runs/${run}/privacy`]) {
-    const response = await fetch(server.url + path, {
-      method,
-      headers: { 'content-type': 'application/json' },
-      body: '{"epsilon":1000,"delta":0.5}',
-    });
-    expect(response.status).toBe(404);
-  }
+test('who shows nothing reads of federations that are open, and of nobody by name', async () => {
+  const status = async (path: string, init: RequestInit = {}) =>
+    (await fetch(server.url + path, init)).status;
+  expect(await status(`/api/runs/${run}/privacy`)).toBe(200);
+  for (const path of [
+    '/api/privacy/budgets',
+    '/api/privacy/budgets/department/cardiology',
+    '/privacy/status',
+  ])
+    expect(await status(path)).toBe(401);
+  const limit = {
+    method: 'PUT',
+    headers: { 'content-type': 'application/json' },
+    body: '{"epsilon":1000,"delta":0.5}',
+  };
+  expect(await status('/api/privacy/budgets/user/u', limit)).toBe(401);
   expect(await server.repository.readAccount({ kind: 'user', id: 'u' })).toMatchObject({ head: undefined });
+});
+
+test('an operator sets a limit, and it is in the audit', async () => {
+  const put = (body: unknown) =>
+    fetch(`${server.url}/api/privacy/budgets/user/zoe`, {
+      method: 'PUT',
+      headers: { authorization, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+  const set = await put({ epsilon: 2, delta: 1e-6, epsilon_per_query: 0.5 });
+  expect([set.status, await set.json()]).toEqual([
+    200,
+    expect.objectContaining({ limit: { epsilon: 2, delta: 1e-6, epsilon_per_query: 0.5 }, remaining: 2 }),
+  ]);
+  const wrong = await put({ epsilon: 2, delta: 1 });
+  expect([wrong.status, await wrong.json()]).toEqual([400, expect.objectContaining({ path: 'delta' })]);
+  const { entries } = await json('/api/audit?action=privacy.limit-set');
+  expect(entries).toEqual([
+    expect.objectContaining({ subject: 'user:zoe', actor: 'operator-key', outcome: 'done' }),
+  ]);
 });

@@ -1,95 +1,160 @@
-import { type Context, Hono, type MiddlewareHandler } from 'hono';
-import type { Logger } from 'pino';
-import { z } from 'zod';
-import { check, MurmurationError } from '../../shared/errors/index.ts';
+import { z } from '@hono/zod-openapi';
+import type { MiddlewareHandler } from 'hono';
+import { MurmurationError } from '../../shared/errors/index.ts';
 import { combinesGroups } from '../../shared/federation/index.ts';
-import { isParticipantId, type ParticipantId } from '../../shared/identity/index.ts';
+import type { ParticipantId } from '../../shared/identity/index.ts';
+import type { Caller } from '../access/principal.ts';
+import type { AuditLog } from '../audit/audit-log.ts';
 import type { Gate } from '../reliability/gate.ts';
 import { reputationOf } from '../reliability/reputation.ts';
 import type { ReliabilityRow, Standing } from '../storage/reliability-repository.ts';
 import type { Repository } from '../storage/repository.ts';
-import { jsonBody, pathParameter } from './parameters.ts';
+import type { AddEndpoint } from './endpoint.ts';
+import { federationOfRun } from './reach.ts';
+import { atMs, line, participantId, runId } from './schemas/fields.ts';
 
 /** Participants on one board. */
 const MAX_BOARD = 5_000;
 const MAX_REASON = 500;
-/** No database holds U+0000, or half a surrogate pair. */
-const UNSTORABLE = /\p{Surrogate}|\0/u;
-const order = z.strictObject({
-  reason: z
-    .string()
-    .trim()
-    .max(MAX_REASON)
-    .refine((text) => !UNSTORABLE.test(text))
-    .default(''),
-});
+const TAG = 'Participants';
+const byId = z.object({ id: participantId });
+const count = z.int();
+const board = z
+  .object({
+    run: z.string(),
+    federation: z.string(),
+    participants: z.array(
+      z
+        .object({
+          participant: z.string(),
+          invitations: count,
+          trained: count,
+          uploaded: count,
+          survived: count,
+          missedDeadlines: count,
+          dropOuts: count,
+          rejections: count,
+          refusals: z.record(z.string(), count),
+          meanTrainMs: z.number().nullable(),
+          reputation: z.number(),
+          contribution: z.number().nullable(),
+          anomaly: z.number().nullable(),
+          standing: z
+            .object({
+              state: z.enum(['blocked', 'quarantined']),
+              untilMs: atMs.nullable(),
+              cause: z.string().nullable(),
+            })
+            .nullable(),
+        })
+        .openapi('Reliability'),
+    ),
+  })
+  .openapi('ReliabilityBoard');
+const cleared = z
+  .object({ participant: z.string(), state: z.literal('clear') })
+  .openapi('ParticipantCleared');
 
 export interface ReliabilityRoutesContext {
   readonly repository: Pick<Repository, 'getFederation' | 'getRun' | 'listReliability' | 'listStandings'>;
   readonly gate: Pick<Gate, 'block' | 'unblock' | 'release'>;
-  readonly operatorOnly: MiddlewareHandler;
+  readonly audit: Pick<AuditLog, 'append'>;
   readonly limitWrites: MiddlewareHandler;
-  readonly log: Pick<Logger, 'info'>;
 }
 
-/** How participants keep their appointments, by the ids that the history of rounds shows; and the operator's orders. */
-export function reliabilityRoutes(context: ReliabilityRoutesContext): Hono {
-  const { repository, gate, operatorOnly, limitWrites, log } = context;
-  const routes = new Hono();
+/** How participants keep their appointments, by the ids that the history of rounds shows; and orders about them. */
+export function reliabilityRoutes(add: AddEndpoint, context: ReliabilityRoutesContext): void {
+  const { repository, gate, audit, limitWrites } = context;
 
-  /** Of the run's federation, in all its runs: who contributed most comes first, then who is relied on most. */
-  routes.get('/api/runs/:run/reliability', async (c) => {
-    const run = pathParameter(c, 'run', /^[A-Za-z0-9_-]{1,64}$/, 'the id of a run');
-    const { federation } = await repository.getRun(run);
-    const [document, rows, standings] = await Promise.all([
-      repository.getFederation(federation),
-      repository.listReliability(federation, MAX_BOARD),
-      repository.listStandings(federation),
-    ]);
-    const isOfGroups = combinesGroups(document);
-    const standingOf = new Map<string, Standing>();
-    for (const standing of standings)
-      if (standing.state === 'blocked' || !standingOf.has(standing.participant))
-        standingOf.set(standing.participant, standing);
-    const participants = rows
-      .map((row) => lineOf(row, standingOf.get(row.participant), isOfGroups))
-      .sort(
-        (a, b) =>
-          (b.contribution ?? -Infinity) - (a.contribution ?? -Infinity) ||
-          b.reputation - a.reputation ||
-          b.survived - a.survived ||
-          (a.participant < b.participant ? -1 : 1),
-      );
-    return c.json({ run, federation, participants });
+  add({
+    method: 'get',
+    path: '/api/runs/{run}/reliability',
+    permission: 'training:read',
+    federation: federationOfRun(repository),
+    tag: TAG,
+    summary: 'Who can be counted on',
+    description:
+      "Of the run's federation, in all its runs: who contributed most comes first, then who is relied on most.",
+    params: z.object({ run: runId }),
+    answers: { 200: { description: 'The board', schema: board } },
+    async handle(c, { params: { run } }) {
+      const { federation } = await repository.getRun(run);
+      const [document, rows, standings] = await Promise.all([
+        repository.getFederation(federation),
+        repository.listReliability(federation, MAX_BOARD),
+        repository.listStandings(federation),
+      ]);
+      const isOfGroups = combinesGroups(document);
+      const standingOf = new Map<string, Standing>();
+      for (const standing of standings)
+        if (standing.state === 'blocked' || !standingOf.has(standing.participant))
+          standingOf.set(standing.participant, standing);
+      const participants = rows
+        .map((row) => lineOf(row, standingOf.get(row.participant), isOfGroups))
+        .sort(
+          (a, b) =>
+            (b.contribution ?? -Infinity) - (a.contribution ?? -Infinity) ||
+            b.reputation - a.reputation ||
+            b.survived - a.survived ||
+            (a.participant < b.participant ? -1 : 1),
+        );
+      return c.json({ run, federation, participants });
+    },
   });
 
-  routes.post('/api/participants/:id/block', limitWrites, operatorOnly, async (c) => {
-    const participant = participantOf(c);
-    const result = order.safeParse(await bodyOf(c));
-    check(result.success, 'http.bad-request', 'The order does not validate.', {
-      path: 'reason',
-      expected: `{"reason": "at most ${MAX_REASON} characters"}`,
+  add({
+    method: 'post',
+    path: '/api/participants/{id}/block',
+    permission: 'participant:write',
+    tag: TAG,
+    summary: 'Keeps a participant out of every federation',
+    use: [limitWrites],
+    params: byId,
+    body: z.strictObject({ reason: line(MAX_REASON, 0).default('') }),
+    isBodyOptional: true,
+    answers: {
+      200: {
+        description: 'Since when',
+        schema: z
+          .object({ participant: z.string(), state: z.literal('blocked'), sinceMs: atMs })
+          .openapi('ParticipantBlocked'),
+      },
+    },
+    async handle(c, { params, body, caller }) {
+      const participant = params.id as ParticipantId;
+      const { state, sinceMs } = await gate.block(participant, body.reason);
+      await note(caller, 'participant.block', participant);
+      return c.json({ participant, state, sinceMs });
+    },
+  });
+
+  const undo = [
+    ['unblock', 'blocked', 'Lets a participant in again'],
+    ['release', 'quarantined', 'Ends the quarantines of a participant'],
+  ] as const;
+  for (const [verb, state, summary] of undo)
+    add({
+      method: 'post',
+      path: `/api/participants/{id}/${verb}`,
+      permission: 'participant:write',
+      tag: TAG,
+      summary,
+      use: [limitWrites],
+      params: byId,
+      body: z.looseObject({}),
+      isBodyOptional: true,
+      answers: { 200: { description: 'It may take part', schema: cleared } },
+      async handle(c, { params, caller }) {
+        const participant = params.id as ParticipantId;
+        if (!(await gate[verb](participant))) throw nothingTo(verb, state);
+        await note(caller, `participant.${verb}`, participant);
+        return c.json({ participant, state: 'clear' });
+      },
     });
-    log.info({ participant }, 'the operator blocks a participant');
-    const { state, sinceMs } = await gate.block(participant, result.data.reason);
-    return c.json({ participant, state, sinceMs });
-  });
 
-  routes.post('/api/participants/:id/unblock', limitWrites, operatorOnly, async (c) => {
-    const participant = participantOf(c);
-    if (!(await gate.unblock(participant))) throw nothingTo('unblock', 'blocked');
-    log.info({ participant }, 'the operator unblocked a participant');
-    return c.json({ participant, state: 'clear' });
-  });
-
-  routes.post('/api/participants/:id/release', limitWrites, operatorOnly, async (c) => {
-    const participant = participantOf(c);
-    if (!(await gate.release(participant))) throw nothingTo('release', 'quarantined');
-    log.info({ participant }, 'the operator released a participant');
-    return c.json({ participant, state: 'clear' });
-  });
-
-  return routes;
+  async function note(caller: Caller, action: string, participant: ParticipantId): Promise<void> {
+    await audit.append(caller, { action, subject: `participant:${participant}` });
+  }
 }
 
 /**
@@ -114,21 +179,6 @@ function lineOf(row: ReliabilityRow, standing: Standing | undefined, isOfGroups:
             cause: standing.state === 'quarantined' ? standing.reason : null,
           },
   };
-}
-
-function participantOf(c: Context): ParticipantId {
-  const id = c.req.param('id') ?? '';
-  check(isParticipantId(id), 'http.bad-request', 'This address is wrong.', {
-    path: 'id',
-    expected: 'the id of a participant',
-    received: `"${id.slice(0, 64)}"`,
-  });
-  return id;
-}
-
-/** An order may come without a body. */
-async function bodyOf(c: Context): Promise<unknown> {
-  return c.req.header('content-type') === undefined ? {} : jsonBody(c);
 }
 
 function nothingTo(what: string, state: string): MurmurationError {

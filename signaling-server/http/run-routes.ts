@@ -1,72 +1,164 @@
 import type { HttpBindings } from '@hono/node-server';
-import { type Context, Hono } from 'hono';
+import { z } from '@hono/zod-openapi';
+import type { Context } from 'hono';
 import type { Logger } from 'pino';
 import type { BlobKey } from '../storage/blob-store.ts';
 import type { Repository } from '../storage/repository.ts';
 import type { ModelVersion } from '../storage/run-repository.ts';
-import { integerQuery, pathParameter } from './parameters.ts';
+import type { AddEndpoint } from './endpoint.ts';
+import { hasAlready, taggedJson } from './etag.ts';
+import { federationOfRun } from './reach.ts';
+import { run } from './schemas/federation.ts';
+import { integer, pattern, runId } from './schemas/fields.ts';
+import { models, roundRecords, runMetrics } from './schemas/run.ts';
 
 const MAX_ROUND = 2 ** 32 - 1;
 const DEFAULT_PAGE = 1_000;
 const MAX_PAGE = 1_000;
+const OCTETS = 'application/octet-stream';
 
 export interface RunRoutesContext {
   readonly repository: Repository;
   readonly log: Logger;
 }
 
+const TAG = 'Runs';
+const byRun = z.object({ run: runId });
+
 /** `/api/runs`: history, metrics, model weights, and transcripts of secure rounds. */
-export function runRoutes(context: RunRoutesContext): Hono {
+export function runRoutes(add: AddEndpoint, context: RunRoutesContext): void {
   const { repository } = context;
-  const routes = new Hono();
-  const runOf = (c: Context): string => pathParameter(c, 'run', /^[A-Za-z0-9_-]{1,64}$/, 'the id of a run');
+  const federation = federationOfRun(repository);
+  const fromRound = integer({ max: MAX_ROUND, fallback: 0 });
 
-  routes.get('/:run', async (c) => c.json(await repository.getRun(runOf(c))));
-
-  routes.get('/:run/rounds', async (c) => {
-    const from = integerQuery(c, 'from', { fallback: 0, max: MAX_ROUND });
-    const limit = integerQuery(c, 'limit', { fallback: DEFAULT_PAGE, min: 1, max: MAX_PAGE });
-    return c.json({ rounds: await repository.listRecords(runOf(c), from, limit) });
+  add({
+    method: 'get',
+    path: '/api/runs/{run}',
+    permission: 'training:read',
+    federation,
+    tag: TAG,
+    summary: 'What a run is at',
+    params: byRun,
+    answers: { 200: { description: 'The run', schema: run } },
+    handle: async (c, { params }) => c.json(await repository.getRun(params.run)),
   });
 
-  routes.get('/:run/metrics', async (c) => {
-    const from = integerQuery(c, 'from', { fallback: 0, max: MAX_ROUND });
-    return c.json({ metrics: await repository.listMetrics(runOf(c), from) });
+  add({
+    method: 'get',
+    path: '/api/runs/{run}/rounds',
+    permission: 'training:read',
+    federation,
+    tag: TAG,
+    summary: 'The history of a run, oldest first',
+    params: byRun,
+    query: z.object({
+      from: fromRound,
+      limit: integer({ min: 1, max: MAX_PAGE, fallback: DEFAULT_PAGE }),
+    }),
+    answers: { 200: { description: 'Records of rounds', schema: roundRecords } },
+    handle: async (c, { params, query }) =>
+      c.json({ rounds: await repository.listRecords(params.run, query.from, query.limit) }),
   });
 
-  routes.get('/:run/models', async (c) => {
-    const versions = await repository.listVersions(runOf(c));
-    return c.json({
-      models: versions.map(({ version, hash, layoutHash, bytes }) => ({ version, hash, layoutHash, bytes })),
-    });
+  add({
+    method: 'get',
+    path: '/api/runs/{run}/metrics',
+    permission: 'training:read',
+    federation,
+    tag: TAG,
+    summary: 'What evaluations said',
+    params: byRun,
+    query: z.object({ from: fromRound }),
+    answers: { 200: { description: 'All of them from that round on', schema: runMetrics } },
+    handle: async (c, { params, query }) =>
+      c.json({ metrics: await repository.listMetrics(params.run, query.from) }),
   });
 
-  /** Little-endian float32 weights. With `?hash=` the answer can never change, and may be kept for ever. */
-  routes.get('/:run/models/:version', async (c) => {
-    const version = pathParameter(c, 'version', /^(?:latest|\d{1,10})$/, '"latest" or a version number');
-    const found = await repository.findVersion(runOf(c), version === 'latest' ? version : Number(version));
-    return weightsResponse(c, context, found);
+  add({
+    method: 'get',
+    path: '/api/runs/{run}/models',
+    permission: 'model:read',
+    federation,
+    tag: TAG,
+    summary: 'Versions whose weights this server keeps',
+    params: byRun,
+    answers: { 200: { description: 'All of them', schema: models } },
+    async handle(c, { params }) {
+      const versions = await repository.listVersions(params.run);
+      return taggedJson(c, {
+        models: versions.map(({ version, hash, layoutHash, bytes }) => ({
+          version,
+          hash,
+          layoutHash,
+          bytes,
+        })),
+      });
+    },
   });
 
-  /** The server's own record of a secure round; a retry of the round may replace it. */
-  routes.get('/:run/rounds/:round/transcript', async (c) => {
-    const round = Number(pathParameter(c, 'round', /^\d{1,10}$/, 'the number of a round'));
-    const { blob, bytes } = await repository.findTranscript(runOf(c), round);
-    return blobResponse(c, context, { blob, bytes, etag: `"${blob}"` }, { 'cache-control': 'no-cache' });
+  add({
+    method: 'get',
+    path: '/api/runs/{run}/models/{version}',
+    permission: 'model:read',
+    federation,
+    tag: TAG,
+    summary: 'Weights of a version, as little-endian float32',
+    description: 'With the hash of the version, the answer can never change, and may be kept for ever.',
+    params: byRun.extend({
+      version: pattern(/^(?:latest|\d{1,10})$/, '"latest" or a version number'),
+    }),
+    query: z.object({ hash: z.string().optional() }),
+    answers: {
+      200: { description: 'The weights', type: OCTETS },
+      304: { description: 'The client has them already' },
+    },
+    async handle(c, { params, query, caller }) {
+      const { version } = params;
+      const found = await repository.findVersion(
+        params.run,
+        version === 'latest' ? version : Number(version),
+      );
+      // What somebody got without a credential anybody may; the rest is not for caches that others share.
+      const who = caller.principal.kind === 'anonymous' ? 'public' : 'private';
+      return weightsResponse(c, context, found, query.hash === found.hash ? who : undefined);
+    },
   });
 
-  return routes;
+  add({
+    method: 'get',
+    path: '/api/runs/{run}/rounds/{round}/transcript',
+    permission: 'training:read',
+    federation,
+    tag: TAG,
+    summary: "This server's own record of a secure round",
+    description: 'A retry of the round may replace it.',
+    params: byRun.extend({ round: pattern(/^\d{1,10}$/, 'the number of a round') }),
+    answers: {
+      200: { description: 'The transcript', type: OCTETS },
+      304: { description: 'The client has it already' },
+    },
+    async handle(c, { params }) {
+      const { blob, bytes } = await repository.findTranscript(params.run, Number(params.round));
+      return blobResponse(c, context, { blob, bytes, etag: `"${blob}"` }, { 'cache-control': 'no-cache' });
+    },
+  });
 }
 
-function weightsResponse(c: Context, context: RunRoutesContext, model: ModelVersion): Promise<Response> {
-  const pinned = c.req.query('hash') === model.hash;
+function weightsResponse(
+  c: Context,
+  context: RunRoutesContext,
+  model: ModelVersion,
+  keptBy: 'public' | 'private' | undefined,
+): Promise<Response> {
   const { blob, bytes } = model;
   return blobResponse(
     c,
     context,
     { blob, bytes, etag: `"${model.hash}"` },
     {
-      'cache-control': pinned ? 'public, max-age=31536000, immutable' : 'no-cache',
+      'cache-control': keptBy === undefined ? 'no-cache' : `${keptBy}, max-age=31536000, immutable`,
+      // The same address may be for everybody once, and later not.
+      vary: 'authorization',
       'x-model-version': String(model.version),
       'x-model-hash': model.hash,
       'x-layout-hash': model.layoutHash,
@@ -82,10 +174,10 @@ async function blobResponse(
   more: Readonly<Record<string, string>>,
 ): Promise<Response> {
   const headers = { etag, ...more };
-  if (c.req.header('if-none-match')?.includes(etag)) return c.body(null, 304, headers);
+  if (hasAlready(c, etag)) return c.body(null, 304, headers);
   const full = {
     ...headers,
-    'content-type': 'application/octet-stream',
+    'content-type': OCTETS,
     'content-length': String(bytes),
   };
   if (c.req.method === 'HEAD') return c.body(null, 200, full);

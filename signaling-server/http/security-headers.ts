@@ -7,16 +7,19 @@ const HOST = /^(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?$/i;
  * The page may load and talk to this server only. WebRTC is not subject to a content security policy.
  * Styles need no 'unsafe-inline': Lit adopts constructed style sheets, and uPlot sets properties from script.
  */
-export function contentSecurityPolicy(host: string | undefined): string {
+export function contentSecurityPolicy(
+  host: string | undefined,
+  more: { readonly scripts?: readonly string[]; readonly styles?: readonly string[] } = {},
+): string {
   // 'self' covers the WebSocket too in current browsers, but not in older ones.
   const sockets = host !== undefined && HOST.test(host) ? ` ws://${host} wss://${host}` : '';
   return [
     "default-src 'none'",
-    "script-src 'self' 'wasm-unsafe-eval'",
+    ["script-src 'self' 'wasm-unsafe-eval'", ...(more.scripts ?? [])].join(' '),
     "worker-src 'self'",
     `connect-src 'self'${sockets}`,
     "img-src 'self' data: blob:",
-    "style-src 'self'",
+    ["style-src 'self'", ...(more.styles ?? [])].join(' '),
     "font-src 'self'",
     "manifest-src 'self'",
     "form-action 'self'",
@@ -40,8 +43,11 @@ export function securityHeaders(publicOrigin: string | undefined): MiddlewareHan
   return async (c, next) => {
     await next();
     for (const [name, value] of Object.entries(FIXED)) c.res.headers.set(name, value);
-    const policy = contentSecurityPolicy(publicHost ?? c.req.header('host'));
-    c.res.headers.set('content-security-policy', policy);
+    // A page with a script of its own has said so.
+    if (!c.res.headers.has('content-security-policy')) {
+      const policy = contentSecurityPolicy(publicHost ?? c.req.header('host'));
+      c.res.headers.set('content-security-policy', policy);
+    }
     if (publicOrigin?.startsWith('https:')) {
       c.res.headers.set('strict-transport-security', `max-age=${ONE_YEAR_SECONDS}`);
     }

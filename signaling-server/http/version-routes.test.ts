@@ -94,7 +94,10 @@ test('versions come with where they are from, in pages', async () => {
     },
     expect.objectContaining({ version: 2, base: models[0].hash, best: false }),
   ]);
-  expect(await bodyOf(await get(`${run}/versions?from=2&limit=1`))).toEqual({ versions: [versions[1]] });
+  expect(await bodyOf(await get(`${run}/versions?from=2&limit=1`))).toEqual({
+    versions: [versions[1]],
+    next: null,
+  });
 });
 
 test('two are compared by their weights, and once there are examples by what they say of them', async () => {
@@ -141,5 +144,5 @@ test.each([
 
 test('an unknown run is refused, and has no versions', async () => {
   expect((await get('nowhere/versions/compare?from=1&to=2')).status).toBe(404);
-  expect(await bodyOf(await get('nowhere/versions'))).toEqual({ versions: [] });
+  expect(await bodyOf(await get('nowhere/versions'))).toEqual({ versions: [], next: null });
 });

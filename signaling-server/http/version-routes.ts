@@ -1,81 +1,110 @@
-import { type Context, Hono, type MiddlewareHandler } from 'hono';
-import { MurmurationError, toErrorRecord } from '../../shared/errors/index.ts';
-import type { EvaluationCounts } from '../../shared/training/port.ts';
-import type { Model } from '../../shared/update/index.ts';
-import type { Judges } from '../evaluation/judges.ts';
+import { z } from '@hono/zod-openapi';
+import type { MiddlewareHandler } from 'hono';
+import type { VersionService } from '../api/version-service.ts';
 import type { Repository } from '../storage/repository.ts';
-import { createSlots } from '../threads/slots.ts';
-import { integerQuery, pathParameter } from './parameters.ts';
+import type { AddEndpoint } from './endpoint.ts';
+import { taggedJson } from './etag.ts';
+import { federationOfRun } from './reach.ts';
+import { promotion } from './schemas/federation.ts';
+import { integer, runId, version } from './schemas/fields.ts';
+import { checksum, comparison, confirmation, rollBackOrder, rolledBack, versionPage } from './schemas/run.ts';
 
 const MAX_VERSION = 2 ** 32 - 1;
 const MAX_PAGE = 1_000;
-/** Two models are held for each comparison. */
-const MAX_WAITING = 4;
+const TAG = 'Versions';
+const byRun = z.object({ run: runId });
+const byVersion = z.object({ run: runId, version });
 
 export interface VersionRoutesContext {
-  readonly repository: Pick<
-    Repository,
-    'getRun' | 'getFederation' | 'listLineage' | 'findVersion' | 'readModel'
-  >;
-  readonly judges: Pick<Judges, 'judgeOf'>;
+  readonly repository: Pick<Repository, 'getRun'>;
+  readonly versions: VersionService;
   readonly limitComparisons: MiddlewareHandler;
+  readonly limitWrites: MiddlewareHandler;
 }
 
-/** `/api/runs/:run/versions`: where each version comes from, and how two of them differ. */
-export function versionRoutes({ repository, judges, limitComparisons }: VersionRoutesContext): Hono {
-  const routes = new Hono();
-  const comparisons = createSlots(1, MAX_WAITING);
-  const runOf = (c: Context): string => pathParameter(c, 'run', /^[A-Za-z0-9_-]{1,64}$/, 'the id of a run');
+/** `/api/runs/:run/versions`: where each version comes from, how two of them differ, and which one to use. */
+export function versionRoutes(
+  add: AddEndpoint,
+  { repository, versions, limitComparisons, limitWrites }: VersionRoutesContext,
+): void {
+  const federation = federationOfRun(repository);
 
-  routes.get('/:run/versions', async (c) => {
-    const from = integerQuery(c, 'from', { fallback: 0, max: MAX_VERSION });
-    const limit = integerQuery(c, 'limit', { fallback: MAX_PAGE, min: 1, max: MAX_PAGE });
-    return c.json({ versions: await repository.listLineage(runOf(c), from, limit) });
+  add({
+    method: 'get',
+    path: '/api/runs/{run}/versions',
+    permission: 'model:read',
+    federation,
+    tag: TAG,
+    summary: 'The lineage of a model, oldest first',
+    params: byRun,
+    query: z.object({
+      from: integer({ max: MAX_VERSION, fallback: 0 }),
+      limit: integer({ min: 1, max: MAX_PAGE, fallback: MAX_PAGE }),
+    }),
+    answers: { 200: { description: 'Versions; "next" is to be passed as "from"', schema: versionPage } },
+    async handle(c, { params, query, caller }) {
+      const { items, next } = await versions.lineage(caller, params.run, query);
+      return taggedJson(c, { versions: items, next });
+    },
   });
 
-  /** Both models on the same held-out examples, where the operator supplied some; distances in any case. */
-  routes.get('/:run/versions/compare', limitComparisons, async (c) => {
-    const run = runOf(c);
-    const [from, to] = ['from', 'to'].map((name) => integerQuery(c, name, { max: MAX_VERSION })) as [
-      number,
-      number,
-    ];
-    const federation = await repository.getFederation((await repository.getRun(run)).federation);
-    const { signal } = c.req.raw;
-    return comparisons.run(async () => {
-      const [first, second] = [await modelOf(run, from), await modelOf(run, to)];
-      const compared = await judges.judgeOf(federation).compare(first, second, signal).catch(unjudged);
-      const { weights, evaluations, predictions } = compared;
-      return c.json({
-        run,
-        from: aboutOf(first, evaluations?.from),
-        to: aboutOf(second, evaluations?.to),
-        distance: weights,
-        predictions,
-      });
-    }, signal);
+  add({
+    method: 'get',
+    path: '/api/runs/{run}/versions/compare',
+    permission: 'model:read',
+    federation,
+    tag: TAG,
+    summary: 'How two versions differ',
+    description: 'On the same held-out examples, where the operator supplied some; distances in any case.',
+    use: [limitComparisons],
+    params: byRun,
+    query: z.object({ from: version, to: version }),
+    answers: { 200: { description: 'The comparison', schema: comparison } },
+    handle: async (c, { params, query, caller }) =>
+      c.json(await versions.compare(caller, params.run, query.from, query.to, c.req.raw.signal)),
   });
 
-  async function modelOf(run: string, version: number): Promise<Model> {
-    return repository.readModel(await repository.findVersion(run, version));
-  }
+  add({
+    method: 'get',
+    path: '/api/runs/{run}/versions/{version}/checksum',
+    permission: 'model:read',
+    federation,
+    tag: TAG,
+    summary: 'Reads the file of a version anew, and says what it is',
+    use: [limitComparisons],
+    params: byVersion,
+    answers: { 200: { description: 'It is what was stored', schema: checksum } },
+    handle: async (c, { params, caller }) =>
+      c.json(await versions.checksum(caller, params.run, params.version)),
+  });
 
-  return routes;
-}
+  add({
+    method: 'post',
+    path: '/api/runs/{run}/versions/{version}/promote',
+    permission: 'model:write',
+    federation,
+    tag: TAG,
+    summary: 'Offers a version as the one to use',
+    use: [limitWrites],
+    params: byVersion,
+    body: confirmation,
+    answers: { 200: { description: 'Which it is now', schema: promotion } },
+    handle: async (c, { params, body, caller }) =>
+      c.json(await versions.promote(caller, params.run, params.version, body.hash)),
+  });
 
-function aboutOf({ version, hash }: Model, counts: EvaluationCounts | undefined) {
-  if (counts === undefined) return { version, hash, accuracy: null, loss: null, examples: null };
-  const { total, correct, lossSum } = counts;
-  return { version, hash, accuracy: correct / total, loss: lossSum / total, examples: total };
-}
-
-/** What is wrong with the operator's held-out set is no fault of whoever asks. */
-function unjudged(thrown: unknown): never {
-  const { code } = toErrorRecord(thrown);
-  if (!code.startsWith('data.')) throw thrown;
-  throw new MurmurationError('http.unavailable', 'The held-out set of this federation cannot be used.', {
-    received: code,
-    remedy: 'Its operator has to supply it again.',
-    cause: thrown,
+  add({
+    method: 'post',
+    path: '/api/runs/{run}/rollback',
+    permission: 'model:write',
+    federation,
+    tag: TAG,
+    summary: 'Makes an earlier version the newest again',
+    use: [limitWrites],
+    params: byRun,
+    body: rollBackOrder,
+    answers: { 200: { description: 'Which it is', schema: rolledBack } },
+    handle: async (c, { params, body, caller }) =>
+      c.json(await versions.rollBack(caller, params.run, body, c.req.raw.signal)),
   });
 }

@@ -12,6 +12,7 @@ import type { TransportEvent } from '../../shared/transport/port.ts';
 import { createServerChannel, type ServerChannelOptions } from '../../shared/transport/server-channel.ts';
 import { type HubLimits, type HubOptions, type Log, systemClock } from '../hub/index.ts';
 import { attachNodeTransport, type NodeTransportLimits } from '../node-transport/index.ts';
+import { freePort } from './redis.ts';
 
 export const FEDERATION = 'digits';
 export const random = webCryptoRandom(crypto);
@@ -22,6 +23,9 @@ export interface WorldOptions {
   readonly nodeLimits?: Partial<NodeTransportLimits>;
   readonly lookupFederation?: (id: string) => Promise<boolean>;
   readonly refusalFor?: NonNullable<HubOptions['refusalFor']>;
+  readonly admit?: NonNullable<HubOptions['admit']>;
+  /** Makes it one of several replicas. */
+  readonly replica?: Pick<HubOptions, 'bus' | 'tokenKey'>;
 }
 
 /** A real HTTP server with the hub and the node transport on it, as the product mounts them. */
@@ -31,21 +35,24 @@ export async function startWorld(options: WorldOptions = {}) {
   const log: Log = { debug: note, info: note, warn: note, error: note };
   const app = new Hono();
   const httpServer = createServer(getRequestListener(app.fetch));
+  const port = options.port ?? (options.replica === undefined ? 0 : await freePort());
   const attached = attachNodeTransport({
     httpServer,
     log,
+    ...(options.replica === undefined ? {} : { ...options.replica, replicaUrl: `http://127.0.0.1:${port}` }),
     lookupFederation: options.lookupFederation ?? (async (id) => id === FEDERATION || id === 'other'),
     iceServers: (participant) => [{ urls: ['stun:stun.example.org'], username: participant }],
     ...(options.refusalFor === undefined ? {} : { refusalFor: options.refusalFor }),
+    ...(options.admit === undefined ? {} : { admit: options.admit }),
     ...(options.limits === undefined ? {} : { limits: options.limits }),
     ...(options.nodeLimits === undefined ? {} : { nodeLimits: options.nodeLimits }),
   });
-  await new Promise<void>((resolve) => httpServer.listen(options.port ?? 0, '127.0.0.1', resolve));
-  const { port } = httpServer.address() as AddressInfo;
+  await new Promise<void>((resolve) => httpServer.listen(port, '127.0.0.1', resolve));
+  const bound = (httpServer.address() as AddressInfo).port;
   return {
     ...attached,
-    port,
-    origin: `http://127.0.0.1:${port}`,
+    port: bound,
+    origin: `http://127.0.0.1:${bound}`,
     logged,
     async close() {
       await attached.close();

@@ -166,6 +166,19 @@ export function repositoryContract(name: string, open: () => Promise<OpenedRepos
     });
 
     describe('runs', () => {
+      test('a run fits documents of the same model and data, and no others', async () => {
+        const federation = federationOf('fits');
+        await repository.putFederation(federation);
+        const { id } = await repository.currentRun(federation);
+        expect(await repository.runFits(id, { ...federation, revision: 2, name: 'Renamed' })).toBe(true);
+        const wider = { ...federation.data, width: 29 } as Federation['data'];
+        expect(await repository.runFits(id, { ...federation, data: wider })).toBe(false);
+        expect(await repository.runFits(id, { ...federation, id: 'other' })).toBe(false);
+        await expect(repository.runFits('none', federation)).rejects.toMatchObject({
+          code: 'http.not-found',
+        });
+      });
+
       test('a federation has one run, however many ask at once', async () => {
         const federation = federationOf('one-run');
         await repository.putFederation(federation);

@@ -1,0 +1,35 @@
+import { expect, test } from 'vitest';
+import { componentChecks } from './component-checks.ts';
+
+const stateOf = (parts: Partial<Parameters<typeof componentChecks>[0]>) =>
+  Promise.all(
+    componentChecks({
+      blobs: { has: async () => false },
+      queue: { backlog: async () => 3 },
+      bus: { up: true },
+      ...parts,
+    }).map(async ({ name, check }) => [
+      name,
+      await check().then(
+        () => 'ok',
+        (thrown) => thrown.code ?? thrown.message,
+      ),
+    ]),
+  );
+
+test('parts that answer are well, whatever they answer', async () => {
+  expect(await stateOf({})).toEqual([
+    ['models', 'ok'],
+    ['queue', 'ok'],
+    ['bus', 'ok'],
+  ]);
+});
+
+test('each says by name what is wrong with it', async () => {
+  const gone = () => Promise.reject(new Error('gone'));
+  expect(await stateOf({ blobs: { has: gone }, queue: { backlog: gone }, bus: { up: false } })).toEqual([
+    ['models', 'gone'],
+    ['queue', 'gone'],
+    ['bus', 'storage.unavailable'],
+  ]);
+});
