@@ -7,7 +7,13 @@ const MAX_PRECACHED_BYTES = 6_000_000;
 
 export default defineConfig({
   root: 'web',
-  resolve: { alias: { 'simple-peer': 'simple-peer/simplepeer.min.js' } },
+  resolve: {
+    alias: {
+      'simple-peer': 'simple-peer/simplepeer.min.js',
+      // In tests too as Node finds it, or there would be two of it that do not know each other's types.
+      graphql: 'graphql/index.js',
+    },
+  },
   build: { outDir: '../dist/web', emptyOutDir: true, target: 'es2022' },
   worker: { format: 'es' },
   plugins: [
@@ -36,9 +42,11 @@ export default defineConfig({
       },
       workbox: {
         globPatterns: ['**/*.{js,css,html,svg,png,wasm}'],
+        // The operator's pages: they need the server anyway, and few devices are an operator's.
+        globIgnores: ['**/operator-*.js', '**/*-section-*.js'],
         maximumFileSizeToCacheInBytes: MAX_PRECACHED_BYTES,
         navigateFallback: 'index.html',
-        navigateFallbackDenylist: [/^\/(?:api|ws|health)(?:\/|$)/],
+        navigateFallbackDenylist: [/^\/(?:api|ws|health|graphql)(?:\/|$)/],
         cleanupOutdatedCaches: true,
       },
     }),

@@ -14,6 +14,7 @@ describe('what leaves the device', () => {
   it('in a plain federation are slices that others see', () => {
     const { leaves, caution } = disclosed({});
     expect(leaves[0]).toContain('can see that slice of your update');
+    expect(leaves).toContainEqual(expect.stringContaining('also when you leave'));
     expect(caution).toContain('from your updates');
   });
 

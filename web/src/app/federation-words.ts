@@ -38,6 +38,7 @@ export function disclosureOf(federation: Federation): Disclosure {
     `${noise}. ${seen}`,
     `An update says how your examples changed the model. Large ones are scaled down, to an L2 norm of ${normWords}.`,
     'The number of examples you train on.',
+    'What was sent stays in the sum of its round, and in the models after it, also when you leave.',
   ];
   const inspected = inspectedSentence(inspectedBy(federation));
   if (inspected !== undefined) leaves.splice(1, 0, inspected);

@@ -10,13 +10,19 @@ export interface HttpClient {
   json(path: string, init: RequestInit, signal?: AbortSignal): Promise<unknown>;
 }
 
-/** Requests to the page's own server, whose outcomes tell whether it can be reached. */
-export function httpClient(reachability: Reachability): HttpClient {
+/**
+ * Requests to the page's own server, whose outcomes tell whether it can be reached.
+ * @param send in place of fetch: with what this device may show.
+ */
+export function httpClient(
+  reachability: Reachability,
+  send: (path: string, init: RequestInit) => Promise<Response> = (path, init) => fetch(path, init),
+): HttpClient {
   const request: HttpClient['request'] = async (path, init, signal) => {
     const timeout = AbortSignal.timeout(TIMEOUT_MS);
     let response: Response;
     try {
-      response = await fetch(path, {
+      response = await send(path, {
         ...init,
         signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
       });

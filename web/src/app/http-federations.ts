@@ -39,7 +39,9 @@ export function httpFederations(http: HttpClient, memory: Memory): FederationsSe
     try {
       return { value: await ask(), from: 'server' };
     } catch (error) {
-      const value = hasCode(error, 'http.unavailable') ? find(await known()) : undefined;
+      const isAway = hasCode(error, 'http.unavailable');
+      const isMember = hasCode(error, 'access.expired') || hasCode(error, 'http.unauthorized');
+      const value = isAway || isMember ? find(await known()) : undefined;
       if (value === undefined) throw error;
       return { value, from: 'device' };
     }

@@ -21,6 +21,7 @@ function fakeSession() {
     setPace: vi.fn(async () => undefined),
     leave: vi.fn(async () => undefined),
     snapshot: async () => undefined,
+    token: async () => undefined,
     subscribe: (listener) => {
       emit = listener;
       return () => undefined;

@@ -89,6 +89,7 @@ export function lazySession(connect: () => Promise<SessionService>, tab: Storage
       if (connected !== undefined) await (await connected).leave();
     },
     snapshot: async () => current,
+    token: async () => (connected === undefined ? undefined : (await connected).token()),
     subscribe(listener): Unsubscribe {
       listeners.add(listener);
       if (current !== undefined) listener(current);

@@ -33,8 +33,11 @@ export class Loader<T> implements ReactiveController {
     await this.refresh();
   }
 
-  /** Loads again behind what is shown. */
-  async refresh(): Promise<void> {
+  /**
+   * Loads again behind what is shown.
+   * @param keeps whether what is shown stays when that fails, as where it is done every few seconds.
+   */
+  async refresh(keeps = false): Promise<void> {
     this.#current.abort();
     this.#current = new AbortController();
     const { signal } = this.#current;
@@ -42,7 +45,8 @@ export class Loader<T> implements ReactiveController {
       const value = await this.#load(signal);
       if (!signal.aborted) this.#set({ status: 'ready', value });
     } catch (error) {
-      if (!signal.aborted) this.#set({ status: 'failed', error: toErrorRecord(error) });
+      if (signal.aborted || (keeps && this.state.status === 'ready')) return;
+      this.#set({ status: 'failed', error: toErrorRecord(error) });
     }
   }
 

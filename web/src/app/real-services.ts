@@ -11,7 +11,7 @@ import { httpFederations } from './http-federations.ts';
 import { lazyLedger } from './lazy-ledger.ts';
 import { lazySession } from './lazy-session.ts';
 import { probeWhileAway, Reachability } from './reachability.ts';
-import type { Services, SessionService } from './services.ts';
+import type { PageSession, Services, SessionService } from './services.ts';
 
 /** Loaded when somebody joins: WebRTC and the round engine are not needed before. */
 async function connect(): Promise<SessionService> {
@@ -47,17 +47,24 @@ async function isServerBack(): Promise<boolean> {
   );
 }
 
+/** What may not be open to everybody is asked for with what this device may show: loaded then. */
+async function send(session: PageSession, path: string, init: RequestInit): Promise<Response> {
+  if (!/^\/api\/(federations|runs)\//.test(path)) return fetch(path, init);
+  return (await import('./bearers.ts')).fetchAsMember(session, path, init);
+}
+
 /** Plugs the workers, the storage and the server into the page. */
 export async function createServices(): Promise<Services> {
   const reachability = new Reachability();
-  const http = httpClient(reachability);
   probeWhileAway(reachability, isServerBack);
   const memory = { recall: (key: string) => recall(key), remember };
   const session = lazySession(connect, sessionStorage);
+  const http = httpClient(reachability, (path, init) => send(session, path, init));
   const { settings, consents } = await deviceSettings();
   tidyUp().catch((error: unknown) => console.warn('Leftovers of imports were not removed.', error));
   const federations = httpFederations(http, memory);
   const versions = async () => (await import('./device-versions.ts')).deviceVersions(http);
+  const rights = async () => (await import('./device-rights.ts')).deviceRights(http);
   return {
     federations,
     session,
@@ -79,6 +86,13 @@ export async function createServices(): Promise<Services> {
     server: reachability,
     device: watchDevice(),
     backends: deviceBackends(federations),
+    rights: {
+      withdraw: async (federation) => (await rights()).withdraw(federation),
+      agreeAgain: async (federation) => (await rights()).agreeAgain(federation),
+      agreeIfWithdrawn: async (federation) => (await rights()).agreeIfWithdrawn(federation),
+      download: async () => (await rights()).download(),
+      erase: async () => (await rights()).erase(),
+    },
     transcripts: {
       download: async (run, round) => (await transcripts()).downloadTranscript(run, round),
       check: async (run, round) => (await transcripts()).checkTranscript(run, round),

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { ErrorRecord } from '../../../shared/errors/index.ts';
-import { deviceRefusalWords, isAboutLedger } from './refusal-words.ts';
+import { admissionWords, deviceRefusalWords, isAboutLedger } from './refusal-words.ts';
 
 const error = (code: ErrorRecord['code']): ErrorRecord => ({ code, message: 'The figures.' });
 
@@ -44,3 +44,19 @@ it.each(['participant.blocked', 'participant.quarantined'] as const)(
     expect(todo).toContain('below');
   },
 );
+
+it.each(['access.not-admitted', 'access.invitation-used', 'access.expired', 'access.revoked'] as const)(
+  'says of %s whom to ask',
+  (code) => {
+    const { title, why, todo } = deviceRefusalWords(error(code), undefined);
+    expect(title).not.toContain('refused');
+    expect(why).not.toContain('The figures.');
+    expect(todo).toMatch(/\bask\b/i);
+  },
+);
+
+it('says to whom a federation is not open what lets them in, and nothing of other errors', () => {
+  expect(admissionWords(error('http.unauthorized'))?.todo).toContain('invitation link');
+  expect(admissionWords(error('access.expired'))?.title).toBe('What let you in has expired.');
+  expect(admissionWords(error('http.unavailable'))).toBeUndefined();
+});

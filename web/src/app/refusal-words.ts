@@ -22,6 +22,36 @@ const BY_SERVER: Readonly<Partial<Record<ErrorRecord['code'], DeviceRefusalWords
     why: 'The server leaves out, for some time, devices whose rounds came to nothing too often, or whose groups stood out from the others again and again. That can be bad luck, a slow network or unusual data.',
     todo: 'There is nothing for you to do: it is invited again by itself. Until when stands below.',
   },
+  'privacy.consent-missing': {
+    title: 'This federation takes in those who agreed to its terms.',
+    why: 'The server did not hear of an agreement. Nothing was sent.',
+    todo: 'Read the terms and agree to them, if you do.',
+  },
+  'privacy.consent-withdrawn': {
+    title: 'The consent of this device was withdrawn.',
+    why: 'It was withdrawn here or, on your behalf, by whoever runs the server. Nothing is sent since.',
+    todo: 'Agree to the terms again, if you want to take part again.',
+  },
+  'access.not-admitted': {
+    title: 'This federation lets in those who were invited.',
+    why: 'The server did not find an invitation or a membership of this device. Nothing was sent.',
+    todo: 'Open the invitation link that you were given, or ask whoever runs the federation for one.',
+  },
+  'access.invitation-used': {
+    title: 'This invitation has been used up.',
+    why: 'It was made for so many devices, and as many have come.',
+    todo: 'Ask whoever invited you for another one.',
+  },
+  'access.expired': {
+    title: 'What let you in has expired.',
+    why: 'Invitations and sign-ins are good for a time, and that time is over.',
+    todo: 'Sign in again, or ask whoever invited you for another invitation.',
+  },
+  'access.revoked': {
+    title: 'What let you in was taken back.',
+    why: 'Whoever runs the federation withdrew this invitation or key.',
+    todo: 'Ask whoever runs the federation.',
+  },
 };
 
 const WORDS: Readonly<Partial<Record<ErrorRecord['code'], Omit<DeviceRefusalWords, 'title'>>>> = {
@@ -77,6 +107,12 @@ export function deviceRefusalWords(error: ErrorRecord, round: number | undefined
   if (known === undefined)
     return { title, why: error.message, todo: `${NOTHING_SENT} Leave if it goes on like this.` };
   return { title, why: `${known.why} ${NOTHING_SENT}`, todo: known.todo };
+}
+
+/** Why a federation is not shown to whoever has nothing that lets them in; undefined for every other error. */
+export function admissionWords({ code }: ErrorRecord): DeviceRefusalWords | undefined {
+  if (code === 'http.unauthorized' || code === 'http.forbidden') return BY_SERVER['access.not-admitted'];
+  return code.startsWith('access.') ? BY_SERVER[code] : undefined;
 }
 
 /** Whether the page of the data is where a person can do something about it. */

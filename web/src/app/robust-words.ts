@@ -1,17 +1,9 @@
 import type { Federation, RobustSpec } from '../../../shared/federation/index.ts';
+import { type Inspected, inspectedBy } from '../../../shared/federation/inspected.ts';
 // Not by the index, which would bring the validation of documents into the first chunk of the page.
 import { combinesGroups, isPlainMean, robustNeedOf } from '../../../shared/federation/robust-rules.ts';
 
-/** What is looked at one by one, rather than added up. */
-export type Inspected = 'nothing' | 'update' | 'noisy-update' | 'group-sum';
-
-/** A robust rule has to see what it puts together: the server sees it too. */
-export function inspectedBy(federation: Pick<Federation, 'strategy' | 'privacy' | 'cohort'>): Inspected {
-  const { robust } = federation.strategy;
-  if (robust === undefined || isPlainMean(robust)) return 'nothing';
-  if (combinesGroups(federation)) return 'group-sum';
-  return federation.privacy.participant?.trust === 'local' ? 'noisy-update' : 'update';
-}
+export { type Inspected, inspectedBy };
 
 export const INSPECTED_TERMS: Readonly<Record<Inspected, string>> = {
   nothing: 'nothing: it is added up',

@@ -19,8 +19,16 @@ describe('parseRoute', () => {
     expect(route('/f/digits')).toMatchObject({ view: 'federation', id: 'digits' });
   });
 
+  it("knows the operator's pages", () => {
+    expect(route('/operator')).toEqual({ view: 'operator', section: 'runs', part: undefined });
+    expect(route('/operator/audit')).toEqual({ view: 'operator', section: 'audit', part: undefined });
+    expect(route('/operator/runs/t-1_x')).toEqual({ view: 'operator', section: 'runs', part: 't-1_x' });
+  });
+
   it('takes anything else as not found', () => {
     for (const path of [
+      '/operator/a/b/c',
+      '/operator/runs/a%2Fb',
       '/nothing',
       '/f',
       '/f/Upper',

@@ -13,6 +13,8 @@ export type Route =
     }
   | { readonly view: 'model'; readonly id: string }
   | { readonly view: 'settings' }
+  /** `part`: what of the section, such as a federation or a training. */
+  | { readonly view: 'operator'; readonly section: string; readonly part: string | undefined }
   | { readonly view: 'not-found'; readonly path: string };
 
 /** What a link to a federation may ask the page to do; shown to the person before and while it is done. */
@@ -26,7 +28,7 @@ export interface FederationQuery {
 }
 
 const MAX_CALCULATED_EXAMPLES = 999_999_999;
-const DATASET_ID = /^[\w-]{1,64}$/;
+const OPAQUE_ID = /^[\w-]{1,64}$/;
 const FEDERATION_ID = /^[a-z0-9][a-z0-9-]{0,62}$/;
 const DEFAULT_SAMPLE_EXAMPLES = 1000;
 const MAX_SAMPLE_EXAMPLES = 60_000;
@@ -35,6 +37,11 @@ const PATHS = ['direct', 'relay', 'server'] as const;
 export function parseRoute(url: URL): Route {
   const [first, second, ...rest] = url.pathname.split('/').filter((part) => part !== '');
   const missing: Route = { view: 'not-found', path: url.pathname };
+  if (first === 'operator' && rest.length <= 1) {
+    const [part] = rest;
+    if ([second, part].every((text) => text === undefined || OPAQUE_ID.test(text)))
+      return { view: 'operator', section: second ?? 'runs', part };
+  }
   if (rest.length > 0) return missing;
   if (second === undefined) {
     if (first === undefined) return { view: 'federations' };
@@ -42,7 +49,7 @@ export function parseRoute(url: URL): Route {
     if (first === 'privacy') return { view: 'calculator', ...parseCalculator(url.searchParams) };
     return missing;
   }
-  if (first === 'data') return DATASET_ID.test(second) ? { view: 'dataset', id: second } : missing;
+  if (first === 'data') return OPAQUE_ID.test(second) ? { view: 'dataset', id: second } : missing;
   if (!FEDERATION_ID.test(second)) return missing;
   if (first === 'f') return { view: 'federation', id: second, query: parseQuery(url.searchParams) };
   if (first === 'model') return { view: 'model', id: second };

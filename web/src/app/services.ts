@@ -38,6 +38,7 @@ export interface Services {
   readonly backends: BackendsService;
   readonly server: ServerReachability;
   readonly transcripts: TranscriptsService;
+  readonly rights: RightsService;
 }
 
 export type Unsubscribe = () => void;
@@ -45,6 +46,8 @@ export type Unsubscribe = () => void;
 /** Whether the server answered the last request that was made to it: facts, not navigator.onLine. */
 export interface ServerReachability {
   readonly reachable: boolean;
+  /** What a request that went another way found out. */
+  report(reachable: boolean): void;
   subscribe(listener: (reachable: boolean) => void): Unsubscribe;
 }
 
@@ -525,6 +528,19 @@ export interface TranscriptsService {
   download(run: string, round: number): Promise<void>;
   /** @throws when it is not kept (any more), `secagg.transcript-invalid`. */
   check(run: string, round: number): Promise<readonly TranscriptFinding[]>;
+}
+
+/** What this device may ask of the server about itself; each request is signed with its key. @throws what the server refuses. */
+export interface RightsService {
+  withdraw(federationId: string): Promise<void>;
+  /** After a withdrawal, also by an operator: connecting again does not count as agreeing. */
+  agreeAgain(federation: Federation): Promise<void>;
+  /** Does so where this device withdrew. */
+  agreeIfWithdrawn(federation: Federation): Promise<void>;
+  /** Everything that the server has about this device (GDPR, Article 20), as JSON. */
+  download(): Promise<Blob>;
+  /** Deletes this device at the server (Article 17). @returns the signed receipt, as JSON. */
+  erase(): Promise<Blob>;
 }
 
 export type { ErrorRecord, ExportCheck, PersonalMethod, PrivacyUnit, SpendingLimit, Spent };

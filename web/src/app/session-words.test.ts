@@ -83,6 +83,10 @@ describe('changeWords', () => {
     expect(changeWords(snapshot(waiting), paused)).toMatch(/^Paused/);
     expect(changeWords(paused, paused)).toBeUndefined();
     const byRule = snapshot({ name: 'paused', because: 'mobile-network' });
+    const onHold: SessionPhase = { ...waiting, onHold: 'Maintenance.' };
+    expect(changeWords(snapshot(waiting), snapshot(onHold))).toBe('Paused by the operator');
+    expect(changeWords(snapshot(onHold), snapshot(onHold))).toBeUndefined();
+    expect(changeWords(snapshot(onHold), snapshot(waiting))).toBe('The operator resumed.');
     expect(changeWords(snapshot(waiting), byRule)).toMatch(/^Paused by your settings\. .*mobile network/);
   });
 

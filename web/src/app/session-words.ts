@@ -29,6 +29,7 @@ export function phaseWords(phase: SessionPhase): PhaseWords {
     case 'connecting':
       return { title: 'Getting ready', detail: 'Connecting, loading the data and starting the training.' };
     case 'waiting':
+      if (phase.onHold !== undefined) return holdWords();
       if (phase.update !== undefined)
         return readyWords(phase.update.behind, phase.participants, phase.needed);
       return phase.participants < phase.needed
@@ -70,6 +71,13 @@ export function phaseWords(phase: SessionPhase): PhaseWords {
     case 'failed':
       return { title: 'Stopped by an error', detail: phase.error.message };
   }
+}
+
+function holdWords(): PhaseWords {
+  return {
+    title: 'Paused by the operator',
+    detail: 'It goes on by itself when they resume; you can stay.',
+  };
 }
 
 function readyWords(behind: number, participants: number, needed: number): PhaseWords {
@@ -171,11 +179,18 @@ export function changeWords(before: SessionSnapshot | undefined, after: SessionS
     return `${title} ${why}`;
   }
   const name = after.phase.name;
+  const held = isOnHold(after.phase);
+  if (before !== undefined && held !== isOnHold(before.phase))
+    return held ? phaseWords(after.phase).title : 'The operator resumed.';
   if (name === before?.phase.name) return undefined;
   if (name !== 'paused' && name !== 'finished' && name !== 'failed' && name !== 'waiting') return undefined;
   if (name === 'waiting' && before !== undefined && before.phase.name !== 'connecting') return undefined;
   const { title, detail } = phaseWords(after.phase);
   return `${title}. ${detail}`;
+}
+
+function isOnHold(phase: SessionPhase): boolean {
+  return phase.name === 'waiting' && phase.onHold !== undefined;
 }
 
 /** @param self this device, so that it can be told apart. */

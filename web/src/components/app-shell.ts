@@ -48,6 +48,11 @@ const VIEWS: { readonly [V in Route['view']]: View } = {
     load: () => import('../views/settings-view.ts'),
     render: (services) => html`<mm-settings-view .services=${services}></mm-settings-view>`,
   },
+  operator: {
+    load: () => import('../operator/operator-view.ts'),
+    render: (services, { section, part }: Extract<Route, { view: 'operator' }>) =>
+      html`<mm-operator-view .services=${services} .section=${section} .about=${part}></mm-operator-view>`,
+  },
   'not-found': {
     load: () => import('../views/not-found-view.ts'),
     render: (_services, { path }: Extract<Route, { view: 'not-found' }>) =>
@@ -64,7 +69,7 @@ const NAVIGATION: readonly {
   { path: '/', label: 'Federations', icon: 'flock', views: ['federations', 'federation', 'model'] },
   { path: '/data', label: 'My data', icon: 'data', views: ['data', 'dataset'] },
   { path: '/privacy', label: 'Privacy', icon: 'lock', views: ['calculator'] },
-  { path: '/settings', label: 'Settings', icon: 'settings', views: ['settings'] },
+  { path: '/settings', label: 'Settings', icon: 'settings', views: ['settings', 'operator'] },
 ];
 
 /** The frame around every view. In the light DOM, so that the skip link and the landmarks are the document's own. */

@@ -1,14 +1,25 @@
 import { css, html, LitElement, nothing } from 'lit';
 import { shared } from '../styles/shared.ts';
 
-/** Asks before something that cannot be undone; with `word`, the person has to type it. */
+/** Asks before something that cannot be undone; with `word`, the person has to type it; with `reasonLabel`, to say why. */
 export class ConfirmDialog extends LitElement {
-  static override properties = { heading: {}, text: {}, word: {}, action: {}, typed: { state: true } };
+  static override properties = {
+    heading: {},
+    text: {},
+    word: {},
+    action: {},
+    reasonLabel: {},
+    typed: { state: true },
+    reason: { state: true },
+  };
   declare heading: string;
   declare text: string;
   declare word: string | undefined;
   declare action: string;
+  declare reasonLabel: string | undefined;
   declare typed: string;
+  /** As typed, without the space around it. */
+  declare reason: string;
 
   static override styles = [
     shared,
@@ -21,6 +32,7 @@ export class ConfirmDialog extends LitElement {
   constructor() {
     super();
     this.typed = '';
+    this.reason = '';
   }
 
   override firstUpdated(): void {
@@ -28,12 +40,25 @@ export class ConfirmDialog extends LitElement {
   }
 
   override render() {
-    const { word } = this;
-    const ready = word === undefined || this.typed.trim().toLowerCase() === word;
+    const { word, reasonLabel } = this;
+    const ready =
+      (word === undefined || this.typed.trim().toLowerCase() === word.toLowerCase()) &&
+      (reasonLabel === undefined || this.reason !== '');
     return html`<dialog aria-labelledby="title" aria-describedby="text" @close=${this.#closed}>
       <form method="dialog">
         <h2 id="title">${this.heading}</h2>
         <p id="text">${this.text}</p>
+        ${
+          reasonLabel === undefined
+            ? nothing
+            : html`<div>
+                <label for="reason">${reasonLabel}</label>
+                <input id="reason" type="text" maxlength="200" required autocomplete="off" data-testid="confirm-reason"
+                  @input=${(event: Event) => {
+                    this.reason = (event.target as HTMLInputElement).value.trim();
+                  }} />
+              </div>`
+        }
         ${
           word === undefined
             ? nothing
@@ -46,12 +71,15 @@ export class ConfirmDialog extends LitElement {
               </div>`
         }
         <div class="row">
-          <button value="cancel" formnovalidate type="submit">Cancel</button>
+          <button type="button" data-testid="cancel" @click=${this.#cancel}>Cancel</button>
           <button class="danger" value="confirm" ?disabled=${!ready} data-testid="confirm">${this.action}</button>
         </div>
       </form>
     </dialog>`;
   }
+
+  /** No submit button, so that Enter in a field does not cancel. */
+  #cancel = (): void => this.renderRoot.querySelector('dialog')!.close('cancel');
 
   #closed = (event: Event): void => {
     const confirmed = (event.target as HTMLDialogElement).returnValue === 'confirm';

@@ -250,10 +250,22 @@ export class JoinPanel extends LitElement {
     const { consents } = this.services;
     const given = consents.of(this.federation.id)!;
     this.agreed = false;
-    await this.#attempt(() => consents.withdraw(this.federation.id));
+    const { federation } = this;
+    const { rights } = this.services;
+    await this.#attempt(async () => {
+      await consents.withdraw(federation.id);
+      await rights.withdraw(federation.id);
+    });
     showToast(this, {
       text: 'Your agreement is withdrawn. Updates that were already sent cannot be taken back.',
-      action: { label: 'Undo', run: () => void this.#attempt(() => consents.give(given)) },
+      action: {
+        label: 'Undo',
+        run: () =>
+          void this.#attempt(async () => {
+            await consents.give(given);
+            await rights.agreeAgain(federation);
+          }),
+      },
     });
   };
 
@@ -265,6 +277,7 @@ export class JoinPanel extends LitElement {
     this.busy = true;
     await this.#attempt(async () => {
       await consents.agree(federation, dataset.id);
+      await this.services.rights.agreeIfWithdrawn(federation);
       await session.join({
         federationId: federation.id,
         datasetId: dataset.id,

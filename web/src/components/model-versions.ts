@@ -13,6 +13,7 @@ export class ModelVersions extends LitElement {
   static override properties = {
     versions: { attribute: false },
     federation: { attribute: false },
+    stamp: { attribute: false },
     all: { state: true },
     from: { state: true },
     to: { state: true },
@@ -20,6 +21,8 @@ export class ModelVersions extends LitElement {
   };
   declare versions: VersionsService;
   declare federation: Federation;
+  /** Whoever knows of a new version changes it, and the list is asked for again. */
+  declare stamp: unknown;
   declare all: boolean;
   declare from: number | undefined;
   declare to: number | undefined;
@@ -50,7 +53,7 @@ export class ModelVersions extends LitElement {
   }
 
   override willUpdate(changed: PropertyValues<this>): void {
-    if (changed.has('federation')) void this.#load();
+    if (changed.has('federation') || changed.has('stamp')) void this.#load();
   }
 
   async #load(): Promise<void> {

@@ -27,6 +27,7 @@ export class SessionPanel extends LitElement {
     session: { attribute: false },
     snapshot: { attribute: false },
     datasetId: { attribute: false },
+    agreeAgain: { attribute: false },
     error: { state: true },
     busy: { state: true },
   };
@@ -34,6 +35,8 @@ export class SessionPanel extends LitElement {
   declare snapshot: SessionSnapshot;
   /** What it trains on, where that is known. */
   declare datasetId: string | undefined;
+  /** Tells the server that the person agrees once more. */
+  declare agreeAgain: (() => Promise<void>) | undefined;
   declare error: ErrorRecord | undefined;
   declare busy: boolean;
 
@@ -77,12 +80,20 @@ export class SessionPanel extends LitElement {
           }
         </div>
       </div>
+      ${this.#hold()}
       ${this.#refusal()}
       ${this.#secure()}
       ${this.#controls()}
       <mm-error-note .error=${this.error}></mm-error-note>
       ${this.#figures()}
     </section>`;
+  }
+
+  /** What the operator of the server decided, in its words. */
+  #hold() {
+    const { phase } = this.snapshot;
+    if (phase.name !== 'waiting' || phase.onHold === undefined) return nothing;
+    return html`<p class="note warn" role="status" data-testid="on-hold"><strong>Paused by the operator.</strong> ${phase.onHold}</p>`;
   }
 
   /** What this device would not do. */
@@ -93,6 +104,11 @@ export class SessionPanel extends LitElement {
     return html`<div class="note bad stack-tight" role="alert" data-testid="refusal" data-code=${refusal.error.code}>
       <p><strong>${title}</strong> ${why}</p>
       <p>${todo}${refusal.paused ? ' This device paused for it; resume when the reason is gone.' : ''}</p>
+      ${
+        refusal.error.code === 'privacy.consent-withdrawn' && this.agreeAgain !== undefined
+          ? html`<div><button ?disabled=${this.busy} data-testid="agree-again" @click=${() => this.#ask(this.agreeAgain!)}>I agree to the terms again</button></div>`
+          : nothing
+      }
       <p class="small">${refusal.error.message}<br /><code>${refusal.error.code}</code></p>
       ${
         isAboutLedger(refusal.error)

@@ -7,9 +7,18 @@ const QUIET_ZONE = 4;
 
 /** The link to a federation: as a QR code, to copy, or handed to another app. */
 export class ShareDialog extends LitElement {
-  static override properties = { url: {}, name: {}, copied: { state: true }, failed: { state: true } };
+  static override properties = {
+    url: {},
+    name: {},
+    heading: {},
+    text: {},
+    copied: { state: true },
+    failed: { state: true },
+  };
   declare url: string;
   declare name: string;
+  declare heading: string;
+  declare text: string;
   declare copied: boolean;
   declare failed: boolean;
 
@@ -23,6 +32,13 @@ export class ShareDialog extends LitElement {
     `,
   ];
 
+  constructor() {
+    super();
+    this.heading = 'Share this federation';
+    this.text =
+      'Whoever opens the link sees what it is and what leaves their device, and decides for themselves.';
+  }
+
   override firstUpdated(): void {
     this.renderRoot.querySelector('dialog')!.showModal();
   }
@@ -30,8 +46,8 @@ export class ShareDialog extends LitElement {
   override render() {
     return html`<dialog aria-labelledby="title" @close=${() => this.dispatchEvent(new Event('close'))}>
       <form method="dialog">
-        <h2 id="title">Share this federation</h2>
-        <p class="soft">Whoever opens the link sees what it is and what leaves their device, and decides for themselves.</p>
+        <h2 id="title">${this.heading}</h2>
+        <p class="soft">${this.text}</p>
         <div class="qr">${qrCode(this.url)}</div>
         <div>
           <label for="link">Link</label>

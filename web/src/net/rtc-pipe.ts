@@ -12,12 +12,33 @@ import { channelOf } from './simple-peer-parts.ts';
 const FAREWELL_MS = 200;
 const FAREWELL_POLL_MS = 10;
 
-/** Frames over a connected simple-peer in object mode, one data channel message each. */
-export function createRtcPipe(peer: SimplePeer.Instance): FramePipe {
+/** How often a channel that tells nothing is asked. */
+const DRAIN_POLL_MS = 10;
+
+/**
+ * Frames over a connected simple-peer in object mode, one data channel message each.
+ * @param drains how it is known that what was buffered has left: browsers tell; the WebRTC of Node has to be asked.
+ */
+export function createRtcPipe(peer: SimplePeer.Instance, drains: 'event' | 'poll' = 'event'): FramePipe {
   const inlet = createPipeInlet();
   const channel = channelOf(peer);
+  let asking = false;
 
-  if (channel !== undefined) {
+  const askWhileFull = (): void => {
+    if (asking || channel === undefined || channel.bufferedAmount <= LOW_WATER_BYTES) return;
+    asking = true;
+    const ask = (): void => {
+      if (!inlet.closed && channel.bufferedAmount > LOW_WATER_BYTES) {
+        setTimeout(ask, DRAIN_POLL_MS);
+        return;
+      }
+      asking = false;
+      inlet.drain();
+    };
+    setTimeout(ask, DRAIN_POLL_MS);
+  };
+
+  if (channel !== undefined && drains === 'event') {
     channel.bufferedAmountLowThreshold = LOW_WATER_BYTES;
     // Not by assignment: simple-peer's own handler lives there.
     channel.addEventListener('bufferedamountlow', inlet.drain);
@@ -49,6 +70,7 @@ export function createRtcPipe(peer: SimplePeer.Instance): FramePipe {
       if (inlet.closed) return;
       try {
         peer.send(frame);
+        if (drains === 'poll') askWhileFull();
       } catch {
         peer.destroy(); // the channel is closing: nothing can be sent any more
       }

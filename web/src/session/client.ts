@@ -76,6 +76,7 @@ export function connectSession(): SessionClient {
     },
     leave,
     snapshot: async () => snapshot,
+    token: async () => worker?.remote.token(),
     subscribe(listener) {
       listeners.add(listener);
       listener(snapshot);

@@ -17,6 +17,12 @@ const OWN: ReadonlySet<ErrorCode> = new Set([
   'round.unfair-draw',
   'participant.blocked',
   'participant.quarantined',
+  'privacy.consent-missing',
+  'privacy.consent-withdrawn',
+  'access.not-admitted',
+  'access.invitation-used',
+  'access.expired',
+  'access.revoked',
 ]);
 
 /** Remembers what this device refused last, until it takes part in a round again. */

@@ -41,3 +41,14 @@ test('a paused one is paused, whatever it was about', () => {
   const paused = state({ status: { name: 'paused' }, pace: { ...pace, held } });
   expect(phaseOf(paused, undefined, 3, undefined).name).toBe('paused');
 });
+
+test('SPEC J-02: whoever was told to stand by waits for the operator, with the reason', () => {
+  const held = state({ isOnHold: true });
+  expect(phaseOf(held, undefined, 3, undefined, 'Maintenance.')).toEqual({
+    name: 'waiting',
+    participants: 1,
+    needed: 3,
+    onHold: 'Maintenance.',
+  });
+  expect(phaseOf(state({}), undefined, 3, undefined, 'Maintenance.')).not.toHaveProperty('onHold');
+});

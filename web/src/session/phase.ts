@@ -8,6 +8,7 @@ export function phaseOf(
   progress: TrainProgress | undefined,
   needed: number,
   pausedBecause: PauseReason | undefined,
+  holdReason?: string,
 ): SessionPhase {
   if (participant === undefined) return { name: 'idle' };
   const { status } = participant;
@@ -23,17 +24,24 @@ export function phaseOf(
       return { name: 'finished', reason: status.reason };
     case 'joined':
       return (
-        roundPhase(participant, progress) ?? pacePhase(participant, progress) ?? waiting(participant, needed)
+        roundPhase(participant, progress) ??
+        pacePhase(participant, progress) ??
+        waiting(participant, needed, holdReason)
       );
   }
 }
 
-function waiting({ peers, pace, model }: ParticipantState, needed: number): SessionPhase {
+function waiting(
+  { peers, pace, model, isOnHold }: ParticipantState,
+  needed: number,
+  holdReason: string | undefined,
+): SessionPhase {
   const others = [...peers.keys()].filter((id) => id !== SERVER).length;
   const { held } = pace;
   const update =
     held === undefined ? {} : { update: { behind: Math.max(0, (model?.version ?? 0) - held.base.version) } };
-  return { name: 'waiting', participants: others + 1, needed, ...update };
+  const hold = isOnHold ? { onHold: holdReason ?? '' } : {};
+  return { name: 'waiting', participants: others + 1, needed, ...hold, ...update };
 }
 
 /** Of asynchronous rounds: a device trains whether or not there is one. */

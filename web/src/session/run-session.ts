@@ -1,5 +1,5 @@
 import { type ErrorRecord, toErrorRecord } from '../../../shared/errors/index.ts';
-import type { Federation } from '../../../shared/federation/index.ts';
+import { type Federation, policyHash } from '../../../shared/federation/index.ts';
 import { type Identity, type NodeId, SERVER } from '../../../shared/identity/index.ts';
 import { webCryptoRandom } from '../../../shared/random/index.ts';
 import type { CryptoSuite } from '../../../shared/secagg/index.ts';
@@ -28,6 +28,7 @@ import {
 } from '../storage/index.ts';
 import { type BrowserTrainer, createTrainer, deviceVerdicts, type TrainerData } from '../trainer/index.ts';
 import { checkConsent, checkShown } from './consent.ts';
+import { type Credential, credentialOf, helloCredential, keepCredential } from './credential.ts';
 import { OwnRefusals } from './own-refusals.ts';
 import { phaseOf } from './phase.ts';
 import { Refusals } from './refusals.ts';
@@ -53,6 +54,8 @@ export interface RunningSession {
   pause(because?: PauseReason): void;
   resume(): void;
   setPace(pace: PaceLimits): void;
+  /** Of the connection to the server; undefined while there is none. */
+  token(): string | undefined;
   /** Says goodbye and frees everything. */
   leave(): Promise<void>;
 }
@@ -87,12 +90,13 @@ export async function runSession(
   if (dataset?.sample === undefined) checkConsent(await consentTo(federation), federation);
   else checkShown(options.documentHash, federation);
   const paths = federation.paths.filter((path) => options.paths?.includes(path) ?? true);
-  const [identity, store, suite] = await Promise.all([
+  const [identity, credential, store, suite] = await Promise.all([
     loadIdentity(),
+    credentialOf(federation.id),
     runStore(undefined, federation),
     suiteFor(federation),
   ]);
-  const net = openNetwork(federation, identity, paths, openDirect);
+  const net = openNetwork(federation, identity, credential, paths, openDirect);
   const view = new View(federation, run, identity, net.transport, onUpdate);
   let trainer: BrowserTrainer | undefined;
   let node: SessionNode | undefined;
@@ -151,6 +155,7 @@ export async function runSession(
       },
       resume: () => running.command('resume'),
       setPace: (limits) => ended.setPace(limits),
+      token: net.token,
       async leave() {
         running.command('leave');
         view.close();
@@ -193,18 +198,24 @@ async function suiteFor({ privacy }: Federation): Promise<CryptoSuite | undefine
 
 interface Network {
   readonly transport: Transport;
+  token(): string | undefined;
   close(): Promise<void>;
 }
 
 function openNetwork(
   federation: Federation,
   identity: Identity,
+  credential: Credential | undefined,
   paths: readonly Path[],
   openDirect: DirectConnector,
 ): Network {
   const random = webCryptoRandom(crypto);
   const incarnation = new DataView(random.bytes(4).buffer).getUint32(0);
   const { origin } = self.location;
+  // Taking part is agreeing to these terms: for data of the person's own it was asked for, and checked above.
+  const policy = policyHash(federation);
+  let shown = credential;
+  let token: string | undefined;
   const hub = createHubClient({
     url: `${origin.replace(/^http/, 'ws')}/ws`,
     federation: federation.id,
@@ -213,6 +224,16 @@ function openNetwork(
     socketFactory: (url) => new WebSocket(url) as SocketLike,
     clock: systemClock,
     random,
+    admission: () => ({ policy, credential: helloCredential(shown) }),
+  });
+  hub.subscribeServer((event) => {
+    if (event.type === 'down') token = undefined;
+    if (event.type !== 'up') return;
+    token = event.token;
+    if (shown === undefined || shown.isAdmitted) return;
+    shown = { ...shown, isAdmitted: true };
+    // Not kept: the next session shows it once more.
+    keepCredential(federation.id, shown).catch((error: unknown) => console.warn('Not kept.', error));
   });
   const server = createServerChannel({
     hubClient: hub,
@@ -233,6 +254,7 @@ function openNetwork(
   });
   return {
     transport,
+    token: () => token,
     async close() {
       await transport.close();
       server.close();
@@ -283,6 +305,7 @@ class View {
   #notices: SessionNotice[] = [];
   #progress: TrainProgress | undefined;
   #failure: ErrorRecord | undefined;
+  #holdReason: string | undefined;
   #rounding: RoundingView | undefined;
   readonly #roundMeter = new RoundMeter();
   readonly #refusals = new Refusals();
@@ -382,6 +405,7 @@ class View {
     this.#notices = [...this.#notices, { atMs: Date.now(), level, text: detail, ...code }].slice(
       -MAX_NOTICES,
     );
+    if (error?.code === 'round.on-hold') this.#holdReason = text;
     if (error !== undefined) {
       this.#refusals.takeNotice(this.node?.state, error);
       this.#ownRefusals.takeNotice(error, Date.now());
@@ -417,6 +441,6 @@ class View {
     if (this.#failure !== undefined) return { name: 'failed', error: this.#failure };
     if (this.node === undefined) return { name: 'connecting' };
     const { minParticipants } = this.#federation.cohort;
-    return phaseOf(this.node.state, this.#progress, minParticipants, this.pausedBecause);
+    return phaseOf(this.node.state, this.#progress, minParticipants, this.pausedBecause, this.#holdReason);
   }
 }

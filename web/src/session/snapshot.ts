@@ -14,6 +14,8 @@ export type SessionPhase =
       readonly name: 'waiting';
       readonly participants: number;
       readonly needed: number;
+      /** Why the operator of the server has paused the run. */
+      readonly onHold?: string;
       /** Asynchronous: an update is ready, trained from a version so many behind the newest. */
       readonly update?: { readonly behind: number };
     }
@@ -145,4 +147,6 @@ export interface SessionApi {
   setPace(pace: PaceLimits): Promise<void>;
   leave(): Promise<void>;
   snapshot(): Promise<SessionSnapshot | undefined>;
+  /** What its connection proves to the server, for requests of the page; undefined while there is none. */
+  token(): Promise<string | undefined>;
 }

@@ -41,6 +41,9 @@ const api = {
     pace = limits;
     current?.session?.setPace(limits);
   },
+  async token(): Promise<string | undefined> {
+    return current?.session?.token();
+  },
   async leave(): Promise<void> {
     const slot = current;
     current = undefined;

@@ -10,12 +10,14 @@ import '../components/run-charts.ts';
 import '../components/session-panel.ts';
 import '../components/transcripts-panel.ts';
 import '../components/who-learns.ts';
+import type { ErrorRecord } from '../../../shared/errors/index.ts';
 import type { Federation } from '../../../shared/federation/index.ts';
 import { dataWords } from '../app/data-words.ts';
 import { formatEpsilon } from '../app/epsilon-words.ts';
 import { announce, saveFile, setPageTitle } from '../app/events.ts';
 import { trainingFacts } from '../app/federation-words.ts';
 import { Loader } from '../app/loader.ts';
+import { admissionWords } from '../app/refusal-words.ts';
 import type { FederationQuery } from '../app/router.ts';
 import type { Cached, Services } from '../app/services.ts';
 import { changeWords, isActive } from '../app/session-words.ts';
@@ -85,6 +87,7 @@ export class FederationView extends LitElement {
     void Promise.all([
       import('../components/aggregation-card.ts'),
       import('../components/compression-card.ts'),
+      import('../components/own-consent.ts'),
     ]).then(() => {
       this.cardsLoaded = true;
     });
@@ -122,9 +125,15 @@ export class FederationView extends LitElement {
       ${
         state.status === 'loading'
           ? html`<div role="status"><span class="visually-hidden">Loading the federation…</span><div class="skeleton placeholder" aria-hidden="true"></div></div>`
-          : html`<mm-error-note .error=${state.error} retry-label="Try again" @retry=${() => this.#load()}></mm-error-note>`
+          : this.#failed(state.error)
       }
     </div>`;
+  }
+
+  #failed(error: ErrorRecord) {
+    const words = admissionWords(error);
+    return html`${words === undefined ? nothing : html`<div class="note warn stack-tight" data-testid="not-admitted"><p><strong>${words.title}</strong> ${words.why}</p><p>${words.todo}</p></div>`}
+      <mm-error-note .error=${error} retry-label="Try again" @retry=${() => this.#load()}></mm-error-note>`;
   }
 
   #kiosk(federation: Federation) {
@@ -160,7 +169,7 @@ export class FederationView extends LitElement {
             : nothing
         }</p>
         ${federation.description === '' ? nothing : html`<p class="lead">${federation.description}</p>`}
-        ${from === 'device' ? html`<p class="note warn" role="status">The server did not answer: this is the federation as this device remembers it.</p>` : nothing}
+        ${from === 'device' ? html`<p class="note warn" role="status">This is the federation as this device remembers it: the server did not answer, or tells it only to those who are connected.</p>` : nothing}
       </header>
       ${own === undefined ? this.#before(federation, current) : this.#running(federation, own, active)}
       <mm-who-learns .federation=${federation}></mm-who-learns>
@@ -179,7 +188,8 @@ export class FederationView extends LitElement {
   #cards(federation: Federation, own: SessionSnapshot | undefined) {
     if (!this.cardsLoaded) return nothing;
     return html`<mm-aggregation-card .federation=${federation}></mm-aggregation-card>
-      <mm-compression-card .compression=${this.services.compression} .federation=${federation} .snapshot=${own}></mm-compression-card>`;
+      <mm-compression-card .compression=${this.services.compression} .federation=${federation} .snapshot=${own}></mm-compression-card>
+      <mm-own-consent .services=${this.services} .federation=${federation} @withdrawn=${this.#withdrawn}></mm-own-consent>`;
   }
 
   #before(federation: Federation, current: SessionSnapshot | undefined) {
@@ -213,7 +223,8 @@ export class FederationView extends LitElement {
               ? nothing
               : html`<p class="note warn" role="status" data-testid="server-away">The server is away. The participants go on among themselves, and the history catches up later.</p>`
           }
-          <mm-session-panel .session=${this.services.session} .snapshot=${snapshot} .datasetId=${this.services.session.datasetId}></mm-session-panel>
+          <mm-session-panel .session=${this.services.session} .snapshot=${snapshot} .datasetId=${this.services.session.datasetId}
+            .agreeAgain=${() => this.services.rights.agreeAgain(federation)}></mm-session-panel>
           ${this.#spending(federation, snapshot, active)}
           <section class="card section" aria-labelledby="peers-title">
             <h2 id="peers-title">Connected</h2>
@@ -259,6 +270,9 @@ export class FederationView extends LitElement {
         <a class="button" href="/privacy?federation=${federation.id}" data-testid="open-calculator">${icon('lock')} What its privacy means</a></div>
     </section>`;
   }
+
+  /** The panel that asks for it reads whether it was given. */
+  #withdrawn = (): void => this.renderRoot.querySelector<LitElement>('mm-join-panel')?.requestUpdate();
 
   #openShare = async (): Promise<void> => {
     await import('../components/share-dialog.ts');

@@ -2,6 +2,7 @@ import { css, html, LitElement, nothing } from 'lit';
 import '../components/confirm-dialog.ts';
 import '../components/error-note.ts';
 import '../components/ledger-files.ts';
+import '../components/own-rights.ts';
 import '../components/privacy-meter.ts';
 import '../components/segmented-choice.ts';
 import './settings-training.ts';
@@ -119,11 +120,14 @@ export class SettingsView extends LitElement {
         <mm-settings-training .services=${this.services}></mm-settings-training></section>
       <section class="card section" aria-labelledby="device"><h2 id="device">This device</h2>${this.#deviceFacts()}</section>
       <section class="card section" aria-labelledby="privacy"><h2 id="privacy">Privacy ledger</h2>${this.#privacy()}</section>
+      <section class="card section" aria-labelledby="rights"><h2 id="rights">What the server knows</h2>
+        <mm-own-rights .services=${this.services}></mm-own-rights></section>
       <section class="card section" aria-labelledby="erase"><h2 id="erase">Delete everything</h2>
         <p class="soft">Removes your data, models, agreements, settings, this device's identity and its ledger from this browser. Updates that others already added up cannot be taken back.</p>
         <div><button class="danger" data-testid="delete-everything" @click=${() => {
           this.confirming = true;
         }}>${icon('trash')} Delete everything…</button></div></section>
+      <p class="small"><a class="touch" href="/operator" data-testid="operate">Operate this server</a></p>
       ${
         this.confirming
           ? html`<mm-confirm-dialog heading="Delete everything on this device?" text="Nothing can bring it back: neither the data nor the identity nor the ledger. Save the ledger first if you may need it."

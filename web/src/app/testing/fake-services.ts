@@ -375,6 +375,7 @@ export function fakeServices(scenario: Scenario): Services {
       setPace: noop,
       leave: noop,
       snapshot: async () => snapshotOf(scenario),
+      token: async () => undefined,
       subscribe(listener) {
         const snapshot = snapshotOf(scenario);
         if (snapshot !== undefined) listener(snapshot);
@@ -492,6 +493,13 @@ export function fakeServices(scenario: Scenario): Services {
         pressure: undefined,
       },
       subscribe: () => () => undefined,
+    },
+    rights: {
+      withdraw: noop,
+      agreeAgain: noop,
+      agreeIfWithdrawn: noop,
+      download: async () => new Blob(['{}']),
+      erase: async () => new Blob(['{}']),
     },
     transcripts: {
       download: noop,
