@@ -3,6 +3,7 @@ import type { Page } from '@playwright/test';
 import { defineFederation } from './harness/api.ts';
 import { quickFederation } from './harness/federations.ts';
 import { hasFinished, ROUNDS_MS } from './harness/one-model.ts';
+import { startServerProcess } from './harness/server-process.ts';
 import { expect, test } from './harness/test.ts';
 
 /** What axe objects to, with the element: empty when nothing. */
@@ -166,5 +167,104 @@ for (const colorScheme of ['light', 'dark'] as const) {
     await page.goto(`${server.url}/settings`);
     await expect(page.getByTestId('privacy-meter')).toBeVisible();
     await look('the ledger in the settings');
+  });
+}
+
+const OPERATOR_KEY = 'operator-key-of-these-tests';
+const SECTIONS = [
+  ['runs', 'trainings'],
+  ['participants/operated', 'board'],
+  ['versions/operated', 'choose-version'],
+  ['privacy/operated', 'forecast'],
+  ['alerts', 'no-webhooks'],
+  ['audit', 'entries'],
+  ['keys', 'keys'],
+  ['rights', 'rights-participant'],
+  ['incident', 'no-incidents'],
+] as const;
+
+const operated = test.extend({
+  server: async ({ browserName: _ }, use) => {
+    const server = await startServerProcess({ OPERATOR_KEY });
+    await use(server);
+    await server.stop();
+  },
+});
+
+for (const colorScheme of ['light', 'dark'] as const) {
+  operated(`axe finds nothing wrong in the operator's pages (${colorScheme})`, async ({ server, join }) => {
+    const federation = quickFederation('operated', {
+      privacy: { record: { noiseMultiplier: 0.8 }, budget: { epsilon: 20 } },
+      rounds: { maximum: 3 },
+      evaluation: 'sample',
+    });
+    await defineFederation(server.url, federation);
+    const send = async (path: string, body: unknown) => {
+      const headers = { authorization: `Bearer ${OPERATOR_KEY}`, 'content-type': 'application/json' };
+      const response = await fetch(server.url + path, {
+        method: 'POST',
+        headers,
+        body: JSON.stringify(body),
+      });
+      expect(response.status, path).toBe(201);
+      return (await response.json()) as { readonly id: string };
+    };
+    const expiresAtMs = Date.now() + 86_400_000;
+    const { id } = await send('/api/training/start', { federation: 'operated', config: { maxRounds: 3 } });
+    await send('/api/keys', { name: 'Dashboard', role: 'auditor', expiresAtMs });
+    await send('/api/federations/operated/invitations', { label: 'Ward 7', maxUses: 5, expiresAtMs });
+    const [first] = await Promise.all(
+      [0, 1].map((shard) => join({ federation: 'operated', shard, examples: 100 })),
+    );
+    await first!.until(hasFinished, ROUNDS_MS);
+    const { page } = first!;
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+    const look = (view: string) =>
+      operated.step(view, async () => {
+        for (const width of WIDTHS) {
+          await page.setViewportSize({ width, height: 844 });
+          expect.soft(await violations(page), `${view} at ${width}`).toEqual([]);
+          const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+          expect.soft(overflow, `${view} at ${width} is wider than the screen`).toBeLessThanOrEqual(0);
+        }
+      });
+
+    await page.goto(`${server.url}/operator`);
+    await page.getByTestId('credential').fill('mk_of_nobody');
+    await page.getByTestId('sign-in-button').click();
+    await expect(page.getByTestId('sign-in')).toHaveAttribute('data-because', 'http.unauthorized');
+    await look('signing in');
+    await page.getByTestId('credential').fill(OPERATOR_KEY);
+    await page.getByTestId('remember').check();
+    await page.getByTestId('sign-in-button').click();
+    // Gone before the server answered, it would not be remembered.
+    await expect(page.getByTestId('me')).toBeVisible();
+    for (const [section, shown] of SECTIONS) {
+      await page.goto(`${server.url}/operator/${section}`);
+      await expect(page.getByTestId(shown)).toBeVisible();
+      await look(section);
+    }
+    await page.getByTestId('stop-all').click();
+    await expect(page.getByRole('dialog')).toBeVisible();
+    await look('the question before everything is stopped');
+
+    await page.goto(`${server.url}/operator/runs/${id}`);
+    await expect(page.getByTestId('accuracy-chart')).toBeVisible();
+    await look('a training');
+    await page.goto(`${server.url}/operator/runs`);
+    await page.getByTestId('new-training').click();
+    await page.getByTestId('maxRounds').fill('0');
+    await page.getByTestId('start-training').click();
+    await expect(page.getByTestId('maxRounds')).toHaveAttribute('aria-invalid', 'true');
+    await look('the form of a training, with a fault');
+    await page.goto(`${server.url}/operator/keys`);
+    await page.getByTestId('new-key').click();
+    await page.getByTestId('key-narrow').check();
+    await look('the form of a key');
+    await page.getByTestId('key-name').fill('Laptop');
+    await page.getByTestId('key-narrow').uncheck();
+    await page.getByTestId('create-key').click();
+    await expect(page.getByTestId('secret')).toBeVisible();
+    await look('a key, shown once');
   });
 }

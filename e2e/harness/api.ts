@@ -13,8 +13,12 @@ export async function defineFederation(serverUrl: string, document: FederationIn
 }
 
 /** The rounds the server has on record, in order. */
-export async function roundsOf(serverUrl: string, run: string): Promise<readonly RoundRecord[]> {
-  return ((await getJson(`${serverUrl}/api/runs/${run}/rounds`)) as { rounds: RoundRecord[] }).rounds;
+export async function roundsOf(
+  serverUrl: string,
+  run: string,
+  bearer?: string,
+): Promise<readonly RoundRecord[]> {
+  return ((await getJson(`${serverUrl}/api/runs/${run}/rounds`, bearer)) as { rounds: RoundRecord[] }).rounds;
 }
 
 export interface ServerRun {
@@ -28,8 +32,9 @@ export async function runOf(serverUrl: string, federation: string): Promise<Serv
   return (await getJson(`${serverUrl}/api/federations/${federation}/run`)) as ServerRun;
 }
 
-async function getJson(url: string): Promise<unknown> {
-  const response = await fetch(url);
+async function getJson(url: string, bearer?: string): Promise<unknown> {
+  const headers = bearer === undefined ? undefined : { authorization: `Bearer ${bearer}` };
+  const response = await fetch(url, headers && { headers });
   if (!response.ok) throw new Error(`${url} answered ${response.status}: ${await response.text()}`);
   return response.json();
 }

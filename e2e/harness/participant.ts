@@ -7,6 +7,8 @@ export interface ParticipantOptions {
   readonly examples: number;
   readonly split?: 'iid' | 'label';
   readonly paths?: readonly string[];
+  /** Token of the invitation link that is opened. */
+  readonly invitation?: string;
   readonly viewport?: { readonly width: number; readonly height: number };
   /** Runs before the page is opened. */
   readonly prepare?: (context: BrowserContext) => Promise<void>;
@@ -44,7 +46,8 @@ export async function openParticipant(
     split: options.split ?? 'iid',
   });
   if (options.paths !== undefined) query.set('paths', options.paths.join(','));
-  const url = `${serverUrl}/f/${options.federation}?${query}`;
+  const fragment = options.invitation === undefined ? '' : `#invite=${options.invitation}`;
+  const url = `${serverUrl}/f/${options.federation}?${query}${fragment}`;
   let page = await context.newPage();
   await page.goto(url);
 

@@ -12,9 +12,13 @@ export interface ServerProcess {
   start(): Promise<void>;
   /** As a crash: no goodbye. */
   kill(): Promise<void>;
-  /** As an operator: SIGTERM, and the data folder is removed. */
+  /** As an operator: SIGTERM. The data stay. */
+  terminate(): Promise<void>;
+  /** As {@link terminate}, and the data folder is removed. */
   stop(): Promise<void>;
   readonly log: readonly string[];
+  /** What it said on standard error, over all its lives. */
+  readonly standardError: string;
 }
 
 const ROOT = resolve(import.meta.dirname, '../..');
@@ -24,6 +28,7 @@ export async function startServerProcess(environment: Record<string, string> = {
   const dataDir = mkdtempSync(join(tmpdir(), 'murmuration-'));
   const port = await freePort();
   const log: string[] = [];
+  let standardError = '';
   let child: ChildProcess | undefined;
 
   async function start(): Promise<void> {
@@ -35,10 +40,10 @@ export async function startServerProcess(environment: Record<string, string> = {
     });
     child = started;
     await new Promise<void>((ready, fail) => {
-      const timer = setTimeout(
-        () => fail(new Error(`The server did not start:\n${log.slice(-20).join('\n')}`)),
-        START_TIMEOUT_MS,
-      );
+      const timer = setTimeout(() => {
+        started.kill('SIGKILL');
+        fail(new Error(`The server did not start:\n${log.slice(-20).join('\n')}`));
+      }, START_TIMEOUT_MS);
       const end = (action: () => void): void => {
         clearTimeout(timer);
         action();
@@ -46,6 +51,9 @@ export async function startServerProcess(environment: Record<string, string> = {
       started.once('exit', (code) =>
         end(() => fail(new Error(`The server ended with ${code}:\n${log.slice(-20).join('\n')}`))),
       );
+      started.stderr!.on('data', (text: string) => {
+        standardError += text;
+      });
       for (const stream of [started.stdout!, started.stderr!]) {
         stream.setEncoding('utf8');
         stream.on('data', (text: string) => {
@@ -74,11 +82,15 @@ export async function startServerProcess(environment: Record<string, string> = {
     },
     start,
     kill: () => end('SIGKILL'),
+    terminate: () => end('SIGTERM'),
     async stop() {
       await end('SIGTERM');
       rmSync(dataDir, { recursive: true, force: true });
     },
     log,
+    get standardError() {
+      return standardError;
+    },
   };
 }
 

@@ -1,4 +1,5 @@
 import { test as base, type TestInfo } from '@playwright/test';
+import { type HeadlessParticipant, startHeadless } from './headless.ts';
 import { type BrowserParticipant, openParticipant, type ParticipantOptions } from './participant.ts';
 import { readRecording, recordTabs } from './recorder.ts';
 import { type ServerProcess, startServerProcess } from './server-process.ts';
@@ -6,16 +7,26 @@ import { type ServerProcess, startServerProcess } from './server-process.ts';
 export { expect } from '@playwright/test';
 
 interface Fixtures {
+  /** Settings of the server, beside those of the machine. */
+  readonly environment: Readonly<Record<string, string>>;
   /** The real server on a free port and a data folder of its own. */
   readonly server: ServerProcess;
   /** Opens a participant's browser profile on that server. Its tab is closed when the test ends. */
   readonly join: (options: ParticipantOptions) => Promise<BrowserParticipant>;
+  /** Starts a participant without a browser on that server. It is removed when the test ends. */
+  readonly joinHeadless: (
+    federation: string,
+    data: Parameters<typeof startHeadless>[2],
+    args?: readonly string[],
+  ) => HeadlessParticipant;
 }
 
 /** Every end-to-end test has its own server; what it and the tabs were doing is attached when a test fails. */
 export const test = base.extend<Fixtures>({
-  server: async ({ browserName: _ }, use, info) => {
-    const server = await startServerProcess();
+  environment: [{}, { option: true }],
+
+  server: async ({ environment }, use, info) => {
+    const server = await startServerProcess(environment);
     await use(server);
     await attachOnFailure(info, server, []);
     await server.stop();
@@ -34,6 +45,21 @@ export const test = base.extend<Fixtures>({
     });
     await attachOnFailure(info, undefined, participants);
     for (const participant of participants) await participant.close();
+  },
+
+  joinHeadless: async ({ server }, use, info) => {
+    const started: HeadlessParticipant[] = [];
+    await use((federation, data, args) => {
+      const participant = startHeadless(server.url, federation, data, args);
+      started.push(participant);
+      return participant;
+    });
+    for (const [index, { log }] of started.entries()) {
+      if (!failed(info)) break;
+      const body = log.map((line) => JSON.stringify(line)).join('\n');
+      await info.attach(`headless-${index}.log`, { body });
+    }
+    for (const participant of started) await participant.remove();
   },
 });
 
