@@ -16,6 +16,7 @@ const RANKS: Record<string, number> = {
   'shared/ledger': 4,
   'shared/wire': 4,
   'shared/transport': 5,
+  'shared/client': 6,
   'shared/compress': 5,
   'shared/aggregate': 6,
   'shared/secagg': 6,

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { DEFAULT_RETENTION } from '../signaling-server/rights/retention-periods.ts';
 
 /** Holds the documents to the repository: scripts, paths, links and settings that they name exist, and none is left out. */
 const root = resolve(import.meta.dirname, '..');
@@ -45,17 +46,20 @@ describe.each(documents)('%s', (document) => {
   });
 });
 
-test('README lists every setting of the server with its default', () => {
+test('every setting of the server is in the documents, once, with its default', () => {
   const schema = /const environment = z\.object\(\{([\s\S]*?)\n\}\);/.exec(
     read('signaling-server/config.ts'),
   )![1]!;
   const settings = [...schema.matchAll(/^ {2}([A-Z_]+):/gm)].map((match) => match[1]!);
-  const rows = [...read('README.md').matchAll(/^\| `([A-Z_]+)` \| (\S+) \|/gm)];
-  expect(rows.map((row) => row[1])).toEqual(settings);
-  for (const [, name, shown] of rows) {
+  const rowsOf = (path: string) => [...read(path).matchAll(/^\| `([A-Z_]+)` \| (\S+) \|/gm)];
+  const rows = rowsOf('docs/SETTINGS.md');
+  expect(rows.map((row) => row[1]).sort()).toEqual(settings.toSorted());
+  for (const [, name, shown] of [...rows, ...rowsOf('README.md')]) {
     // One property of the schema ends where the next begins.
     const property = schema.slice(schema.indexOf(`  ${name}:`)).split(/\n {2}[A-Z]/)[0]!;
-    const value = /\.default\('?([^')]*)'?\)/.exec(property)?.[1]?.replaceAll('_', '');
+    const retention = /DEFAULT_RETENTION\.(\w+)/.exec(property)?.[1] as keyof typeof DEFAULT_RETENTION;
+    const literal = /\.default\('?([^')]*)'?\)/.exec(property)?.[1]?.replaceAll('_', '');
+    const value = retention === undefined ? literal : String(DEFAULT_RETENTION[retention]);
     expect(shown, name).toBe(value === undefined ? '–' : `\`${value}\``);
   }
 });
