@@ -165,7 +165,9 @@ export async function startTap(serverUrl: string): Promise<Tap> {
   function onRequest(incoming: IncomingMessage, answer: ServerResponse): void {
     const { method, url, headers } = incoming;
     // What is to be changed has to be read.
-    const asked = lies?.document === undefined ? headers : { ...headers, 'accept-encoding': 'identity' };
+    // Nor "as you have it": there is nothing to lie in it.
+    const { 'if-none-match': _etag, ...fresh } = headers;
+    const asked = lies?.document === undefined ? headers : { ...fresh, 'accept-encoding': 'identity' };
     const outgoing = request(
       { host: target.hostname, port: target.port, method, path: url, headers: asked },
       (response) => {

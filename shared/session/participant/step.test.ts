@@ -524,6 +524,13 @@ describe('in a round', () => {
     expect(effectsOf(other, 'cancel-training')).not.toEqual([]);
   });
 
+  test('P-14: where the operator stopped all rounds it ends, and nothing leaves the device', () => {
+    const machine = phases.training!();
+    const halted = { type: 'abandon', run: RUN, attempt, code: 'round.on-hold', reason: 'y' } as const;
+    expect(effectsOf(machine.hear(SERVER, halted), 'cancel-training')).toHaveLength(1);
+    expect(effectsOf(machine.take(trained), 'protect')).toEqual([]);
+  });
+
   test('P-15: who cannot train refuses by its name, and waits for the sum of the others', () => {
     const machine = phases.training!();
     const effects = machine.take({ type: 'train-failed', attempt, error });

@@ -428,8 +428,9 @@ class Turn implements SecureTurn, DrawTurn, PaceTurn {
       return this.endAttempt();
     }
     this.notice('warning', `Round ${message.attempt.round} was abandoned: ${message.reason}`);
-    // Training goes on: the next attempt most likely starts from the same model and takes its result.
-    if (round.phase.name === 'training') {
+    // Training goes on: the next attempt most likely starts from the same model and takes its result. Not where all was stopped:
+    // nobody waits for it, and it would leave the device all the same.
+    if (round.phase.name === 'training' && message.code !== ON_HOLD) {
       if (round.secure !== undefined) this.secagg.forget(round.attempt);
       return;
     }
