@@ -166,7 +166,7 @@ export async function startTap(serverUrl: string): Promise<Tap> {
     const { method, url, headers } = incoming;
     // What is to be changed has to be read.
     // Nor "as you have it": there is nothing to lie in it.
-    const { 'if-none-match': _etag, ...fresh } = headers;
+    const { 'if-none-match': _known, ...fresh } = headers;
     const asked = lies?.document === undefined ? headers : { ...fresh, 'accept-encoding': 'identity' };
     const outgoing = request(
       { host: target.hostname, port: target.port, method, path: url, headers: asked },
@@ -179,7 +179,8 @@ export async function startTap(serverUrl: string): Promise<Tap> {
           return;
         }
         void buffer(response).then((body) => {
-          const { 'content-length': _length, ...kept } = response.headers;
+          // A lie kept under the name of the truth would come back with the next 304.
+          const { 'content-length': _length, etag: _name, ...kept } = response.headers;
           answer.writeHead(response.statusCode ?? 502, kept);
           answer.end(
             JSON.stringify(change(url ?? '', JSON.parse(body.toString()) as Record<string, unknown>)),
