@@ -45,7 +45,7 @@ export interface ServerConfig {
   readonly writesPerMinute: number;
   /** Secure rounds of each run whose transcripts are kept. */
   readonly transcriptsKept: number;
-  /** What operators show, as a bearer token, to supply held-out sets and to block. Without one nobody can. */
+  /** A bearer token that may do everything. Without one, the first start makes an operator's key. */
   readonly operatorKey: string | undefined;
   /** Trainings that run at the same time; others wait for their turn. */
   readonly maxConcurrentTrainings: number;

@@ -4,9 +4,6 @@ import { createEmitter } from '../shared/transport/emitter.ts';
 import type { Alert } from './alerts/alert.ts';
 import type { Training } from './jobs/training.ts';
 
-/** How the frames of a round travelled, as far as this server sees. */
-export type PathKind = 'direct' | 'relay' | 'server';
-
 /** What happens on this server. It never carries an update, a record, a key or a reason that names data. */
 export type ServerEvent =
   | {

@@ -94,7 +94,7 @@ export interface RunningServer {
   readonly url: string;
   readonly port: number;
   readonly repository: Repository;
-  /** Limits and charges: for those who run the server; no address changes them. */
+  /** What was spent, limits and charges. */
   readonly budgets: BudgetService;
   readonly gate: Gate;
   readonly access: Access;
