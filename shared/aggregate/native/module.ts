@@ -3,7 +3,15 @@ import { simd } from './binary.generated.ts';
 /** What assembly/index.ts exports. Pointers are byte offsets into the heap. */
 interface Kernels {
   addWords(target: number, source: number, bytes: number): void;
-  addWeighted(rows: number, weights: number, count: number, from: number, width: number, sums: number): void;
+  sumWeighted(
+    rows: number,
+    weights: number,
+    count: number,
+    from: number,
+    width: number,
+    sums: number,
+    onTop: boolean,
+  ): void;
   addRow(row: number, weight: number, width: number, sums: number): void;
   /** 0 where a sum is not finite. */
   roundSums(sums: number, width: number, out: number, scale: number): number;

@@ -20,7 +20,7 @@ const tile = (width: number): Tile => ({ width, out: SUMS + 8 * width, end: SUMS
 /** Of rows that are copied in: they stay in the second cache, and so do their sums. */
 export const COPIED = tile(1 << 15);
 /** Of rows that are read where they lie: memory likes long runs more than the cache misses sums. */
-export const PLACED = tile(1 << 17);
+export const PLACED = tile(1 << 18);
 
 /** A line of the cache more, so that rows do not fall into the same few lines of it. */
 export const STRIDE = 4 * COPIED.width + 64;

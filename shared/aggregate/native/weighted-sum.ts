@@ -81,7 +81,6 @@ function sumTiles(
   for (let from = 0; from < out.length; from += tile.width) {
     const width = Math.min(tile.width, out.length - from);
     const whole = wholeVectors(width);
-    sums.fill(0, 0, whole);
     for (let first = 0; first < rows.length; first += perCall) {
       const count = Math.min(perCall, rows.length - first);
       for (let r = 0; r < count; r++) {
@@ -89,10 +88,10 @@ function sumTiles(
         weights[r] = factors[first + r]!;
       }
       const inGroups = Math.ceil(count / GROUP) * GROUP;
-      // What is missing in the last group: nothing of a row that is there.
-      pointers.fill(pointers[0]!, count, inGroups);
+      // What is missing in the last group: nothing of the row that was just read.
+      pointers.fill(pointers[count - 1]!, count, inGroups);
       weights.fill(0, count, inGroups);
-      kernels.addWeighted(POINTERS, WEIGHTS, inGroups, 4 * from, whole, SUMS);
+      kernels.sumWeighted(POINTERS, WEIGHTS, inGroups, 4 * from, whole, SUMS, first > 0);
     }
     // Beyond the end of a row there may be anything.
     sums.fill(0, width, whole);
