@@ -96,6 +96,33 @@ describe('addOnGrid', () => {
     },
   );
 
+  it.each([1e-40, 1e-37, 6e-33, 1e-30, 1, 1e33, 1e42, 1e60])(
+    'is the same for sums of any size and none, at a deviation of %d',
+    (deviation) => {
+      const noise = gridGaussian(1, deviation, 1);
+      // Of the sums, some are far beyond 2³⁰ steps, some infinite, some halves of a step.
+      const sizes = [
+        0,
+        -0,
+        1,
+        -1000,
+        1023.9,
+        1025,
+        -1e6,
+        1e12,
+        2 ** -21,
+        3 * 2 ** -22,
+        1e-30,
+        NaN,
+        -Infinity,
+      ];
+      const values = Float32Array.from({ length: 1000 }, (_, i) => sizes[i % sizes.length]! * deviation);
+      const native = natively(values, noise, keyOf('sizes'));
+      addOnGridPlainly(values, noise, { key: keyOf('sizes'), nonce: NONCES_PER_TENSOR });
+      expect(native).toEqual(values);
+    },
+  );
+
   it('rounds to the nearest step, ties to even', () => {
     expect([0.5, 1.5, 2.5, -0.5, -1.5, 1.2, -1.7].map((x) => onGrid(x, 1, 0))).toEqual([
       0, 2, 2, 0, -2, 1, -2,

@@ -2,6 +2,7 @@ import type { KernelConfig, KernelFunc, TensorInfo } from '@tensorflow/tfjs-core
 import { MurmurationError } from '../../errors/index.ts';
 import { type GridGaussian, type GridKernel, gridKernel } from '../../privacy/index.ts';
 import { nativeKernels } from '../native/module.ts';
+import { matMulScratch } from './mat-mul.ts';
 import { type Heap, pointerOf, type WasmBackend } from './wasm-backend.ts';
 
 type Inputs = Readonly<Record<string, TensorInfo>>;
@@ -55,6 +56,20 @@ export function stepKernels(): KernelConfig[] {
       nativeKernels(wasm).scaleRows(at(x, wasm), rows, width, at(weights, wasm), at(scaled, wasm));
       return scaled;
     }),
+    kernel('WeightedProduct', ({ left, right, weights }, _, wasm) => {
+      const [rows, features] = left!.shape as [number, number];
+      const units = right!.shape[1]!;
+      const product = wasm.makeOutput([features, units], 'float32');
+      const scratch = matMulScratch(wasm);
+      nativeKernels(wasm).matMul(
+        ...([1, features, units, rows] as const),
+        ...([at(left, wasm), 0, features, true] as const),
+        ...([at(right, wasm), 0, units, false] as const),
+        ...([at(product, wasm), 0, units, false] as const),
+        ...([scratch, at(weights, wasm)] as const),
+      );
+      return product;
+    }),
     kernel('WeightedRowSum', ({ x, weights }, _, wasm) => {
       const [rows, width] = x!.shape as [number, number];
       const total = wasm.makeOutput([width], 'float32');
@@ -78,15 +93,13 @@ export function stepKernels(): KernelConfig[] {
       const norms = Object.values(parts);
       const weights = wasm.makeOutput(norms[0]!.shape, 'float32');
       // Views are taken after the last allocation.
-      const output = wasm.typedArrayFromHeap(weights).fill(0);
-      for (const part of norms) {
-        wasm.typedArrayFromHeap(part).forEach((norm, i) => {
-          output[i]! += norm;
-        });
-      }
-      output.forEach((squaredNorm, i) => {
+      const output = wasm.typedArrayFromHeap(weights);
+      const columns = norms.map((part) => wasm.typedArrayFromHeap(part));
+      for (let i = 0; i < output.length; i++) {
+        let squaredNorm = 0;
+        for (const column of columns) squaredNorm += column[i]!;
         output[i] = Math.min(1, clipNorm / Math.sqrt(Math.max(0, squaredNorm)));
-      });
+      }
       return weights;
     }),
     kernel('PositionSums', ({ x }, _, wasm) => {

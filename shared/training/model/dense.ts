@@ -3,7 +3,7 @@ import { MurmurationError } from '../../errors/index.ts';
 import type { LayerSpec } from '../../federation/index.ts';
 import { type Activated, activate, fromOutputs } from './activation.ts';
 import { type CompiledLayer, sizeOf } from './layer.ts';
-import { addedVectorGradient, asPositions, outerProductGradient } from './parameter-gradient.ts';
+import { affineGradients, asPositions, outerProductGradient } from './parameter-gradient.ts';
 
 export type DenseSpec = Extract<LayerSpec, { type: 'dense' }>;
 
@@ -41,10 +41,9 @@ export function dense(spec: DenseSpec, inputShape: readonly number[], path: stri
             inputs: wantInputs
               ? reshape(matMul(rowSlopes, kernel as Tensor2D, false, true), inputs.shape)
               : undefined,
-            parameters: [
-              outerProductGradient(asPositions(inputs), slopes, kernelShape),
-              ...(useBias ? [addedVectorGradient(slopes)] : []),
-            ],
+            parameters: useBias
+              ? affineGradients(asPositions(inputs), slopes, kernelShape)
+              : [outerProductGradient(asPositions(inputs), slopes, kernelShape)],
           };
         },
       };

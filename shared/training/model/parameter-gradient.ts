@@ -13,7 +13,14 @@ import {
   type Tensor2D,
   type Tensor3D,
 } from '@tensorflow/tfjs-core';
-import { positionSums, rowSquaredNorms, rowSum, scaleRows, weightedRowSum } from '../ops/rows.ts';
+import {
+  positionSums,
+  rowSquaredNorms,
+  rowSum,
+  scaleRows,
+  weightedProduct,
+  weightedRowSum,
+} from '../ops/rows.ts';
 import { sizeOf } from './layer.ts';
 import { withRoundingMargin } from './rounding-margin.ts';
 
@@ -61,8 +68,8 @@ export function outerProductGradient(
 ): ParameterGradient {
   const [batch, positions, features] = inputs.shape;
   const units = slopes.shape[2];
-  const flatInputs = reshape(inputs, [batch * positions, features]);
-  const flatSlopes = reshape(slopes, [batch * positions, units]);
+  const flatInputs = reshape(inputs, [batch * positions, features]) as Tensor2D;
+  const flatSlopes = reshape(slopes, [batch * positions, units]) as Tensor2D;
   const instantiates = positions > 1 && isWorthInstantiating(batch, positions, features, units);
   const perExample = once(() => reshape(matMul(inputs, slopes, true, false), [batch, ...shape]));
   return {
@@ -79,6 +86,8 @@ export function outerProductGradient(
     },
     sum(weights) {
       if (weights !== undefined && instantiates) return weightedRowSum(perExample(), weights);
+      if (weights !== undefined && positions === 1)
+        return reshape(weightedProduct(flatInputs, flatSlopes, weights), [...shape]);
       const weighted =
         weights === undefined ? flatSlopes : reshape(scaleRows(slopes, weights), flatSlopes.shape);
       return reshape(matMul(flatInputs, weighted, true, false), [...shape]);
@@ -104,6 +113,22 @@ export function addedVectorGradient(slopes: Tensor3D): ParameterGradient {
         ? rowSum(reshape(slopes, [batch * positions, units]))
         : weightedRowSum(perExample(), weights),
   };
+}
+
+/** Of inputs·kernel + bias: the kernel's gradient and the bias's, whose norms have a part in common. */
+export function affineGradients(
+  inputs: Tensor3D,
+  slopes: Tensor3D,
+  kernelShape: readonly number[],
+): readonly [kernel: ParameterGradient, bias: ParameterGradient] {
+  const kernel = outerProductGradient(inputs, slopes, kernelShape);
+  const bias = addedVectorGradient(slopes);
+  if (slopes.shape[1] > 1) return [kernel, bias];
+  const slopeNorms = once(() => rowSquaredNorms(slopes));
+  return [
+    { ...kernel, squaredNorms: () => mul(rowSquaredNorms(inputs), slopeNorms()) },
+    { ...bias, squaredNorms: slopeNorms },
+  ];
 }
 
 /** Of a parameter whose per-example gradients are at hand. @param compute [batch, ...shape]. */

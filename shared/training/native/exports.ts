@@ -229,6 +229,7 @@ export interface NativeKernels {
     cLead: number,
     accumulate: boolean,
     scratch: number,
+    weights?: number,
   ): void;
 
   // One pass over all numbers, or over the rows of a matrix: assembly/elementwise.ts, norms.ts.

@@ -12,6 +12,7 @@ interface Product extends reference.MatMulShape {
   readonly gap?: number;
   readonly accumulate?: boolean;
   readonly shares?: 'a' | 'b';
+  readonly weighted?: boolean;
 }
 
 const TRANSPOSITIONS = [
@@ -74,6 +75,20 @@ describe.each(['simd', 'relaxedSimd'] as const)('matMul, %s', (set) => {
   });
 
   it.each([
+    { m: 784, n: 200, k: 600 },
+    { m: 5, n: 19, k: 3 },
+    { m: 63, n: 16, k: 257 },
+    { m: 64, n: 530, k: 300 },
+  ])('is that of B with its rows weighted: $m × $n × $k', (shape) => {
+    for (const transposeA of [false, true]) {
+      const heap = testHeap(set);
+      const product = { ...shape, transposeA, transposeB: false, weighted: true };
+      expect(errorOf(heap, product)).toBeLessThanOrEqual(2e-6);
+      expect(heap.firstBrokenGuard()).toBe(-1);
+    }
+  });
+
+  it.each([
     [0, 3, 2],
     [3, 0, 2],
     [0, 0, 0],
@@ -114,6 +129,7 @@ function scratchOn(heap: TestHeap): number {
 /** Worst error of a product against the reference, relative to its largest number. */
 function errorOf(heap: TestHeap, product: Product): number {
   const { m, n, k, transposeA, transposeB, batch = 1, gap = 0, accumulate = false, shares } = product;
+  const weights = product.weighted === true ? uniformNumbers('weights', k) : undefined;
   const [aRows, aColumns] = transposeA ? [k, m] : [m, k];
   const [bRows, bColumns] = transposeB ? [n, k] : [k, n];
   const a = uniformNumbers('a', (shares === 'a' ? 1 : batch) * aRows * aColumns);
@@ -143,12 +159,14 @@ function errorOf(heap: TestHeap, product: Product): number {
     n + gap,
     accumulate,
     pointers.scratch,
+    weights === undefined ? 0 : heap.place(weights),
   );
+  const weighted = weights === undefined ? b : b.map((value, i) => value * weights[Math.floor(i / n)]!);
   const expected = before.slice();
   for (let i = 0; i < batch; i++) {
     const own = reference.matMul(
       shares === 'a' ? a : a.subarray(i * m * k, (i + 1) * m * k),
-      shares === 'b' ? b : b.subarray(i * k * n, (i + 1) * k * n),
+      shares === 'b' ? weighted : weighted.subarray(i * k * n, (i + 1) * k * n),
       product,
     );
     own.forEach((value, j) => {

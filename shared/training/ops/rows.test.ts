@@ -1,7 +1,7 @@
-import { type Tensor3D, tensor, tensor1d, tidy } from '@tensorflow/tfjs-core';
+import { type Tensor3D, tensor, tensor1d, tensor2d, tidy } from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { useBackend } from '../testing.ts';
-import { positionSums, rowSquaredNorms, scaleRows, weightedRowSum } from './rows.ts';
+import { positionSums, rowSquaredNorms, scaleRows, weightedProduct, weightedRowSum } from './rows.ts';
 
 describe.each(['cpu', 'wasm'] as const)('rows on %s', (backend) => {
   beforeAll(() => useBackend(backend));
@@ -27,6 +27,24 @@ describe.each(['cpu', 'wasm'] as const)('rows on %s', (backend) => {
       const total = weightedRowSum(examples(), tensor1d([2, -1]));
       expect(total.shape).toEqual([2, 2]);
       expect([...total.dataSync()]).toEqual([5, 6, -2, 0]);
+    });
+  });
+
+  it('the sum of weighted outer products: 2·[1 2]⊗[5 6] − [3 4]⊗[7 8]', () => {
+    tidy(() => {
+      const product = weightedProduct(
+        tensor2d([
+          [1, 2],
+          [3, 4],
+        ]),
+        tensor2d([
+          [5, 6],
+          [7, 8],
+        ]),
+        tensor1d([2, -1]),
+      );
+      expect(product.shape).toEqual([2, 2]);
+      expect([...product.dataSync()]).toEqual([-11, -12, -8, -8]);
     });
   });
 

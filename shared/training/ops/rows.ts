@@ -38,6 +38,12 @@ export function weightedRowSum(x: Tensor, weights: Tensor1D): Tensor {
   return reshape(total, x.shape.slice(1));
 }
 
+/** Σ weightsᵢ·leftᵢ ⊗ rightᵢ. @param left [batch, features]. @param right [batch, units]. @returns [features, units]. */
+export function weightedProduct(left: Tensor2D, right: Tensor2D, weights: Tensor1D): Tensor2D {
+  if (hasKernel('WeightedProduct')) return engine().runKernel('WeightedProduct', { left, right, weights });
+  return matMul(left, scaleRows(right, weights), true, false);
+}
+
 /** Σ xᵢ. @param x [rows, ...rest]. @returns [...rest]. */
 export function rowSum(x: Tensor): Tensor {
   const rows = asRows(x);

@@ -27,6 +27,19 @@ export function packColumns(b: usize, bStep: usize, depth: i32, width: i32, pane
   }
 }
 
+/** Multiplies the rows of a panel by `weights`: while it is in the first cache, where a pass over B itself would go to the second. */
+export function weighPanel(panel: usize, depth: i32, weights: usize): void {
+  for (let k = 0; k < depth; k++) {
+    const weight = v128.load32_splat(weights);
+    v128.store(panel, f32x4.mul(v128.load(panel), weight));
+    v128.store(panel, f32x4.mul(v128.load(panel, 16), weight), 16);
+    v128.store(panel, f32x4.mul(v128.load(panel, 32), weight), 32);
+    v128.store(panel, f32x4.mul(v128.load(panel, 48), weight), 48);
+    weights += 4;
+    panel += PANEL_STEP;
+  }
+}
+
 /** The same panel from B as it lies when transposed: [n, depth]. */
 export function packTransposed(b: usize, bStep: usize, depth: i32, width: i32, panel: usize): void {
   transpose(b, bStep, min(width, TILE_COLUMNS), depth, panel, PANEL_STEP);

@@ -1,4 +1,4 @@
-import { packColumns, packTransposed } from './mat-mul-pack';
+import { packColumns, packTransposed, weighPanel } from './mat-mul-pack';
 import { multiplyTile, storeEdge, TILE_COLUMNS, TILE_ROWS } from './mat-mul-tile';
 
 /**
@@ -26,6 +26,7 @@ export function matMulScratchBytes(): usize {
  * C (+)= op(A)·op(B) for each of `batch` products: op(A) is [m, k], op(B) [k, n], C [m, n], row-major, all apart.
  * A lies as [k, m] when transposeA, B as [n, k] when transposeB. Leading dimensions (`Lead`: from one stored row to
  * the next) and strides (`Stride`: from one product to the next; 0 shares a factor) count numbers.
+ * @param weights k numbers by which the rows of B are multiplied first, B not being transposed; 0 for none.
  */
 export function matMul(
   batch: i32,
@@ -45,6 +46,7 @@ export function matMul(
   cLead: i32,
   accumulate: bool,
   scratch: usize,
+  weights: usize,
 ): void {
   const aStep = <usize>aLead << 2;
   const bStep = <usize>bLead << 2;
@@ -53,7 +55,7 @@ export function matMul(
     if (k <= 0 && !accumulate) {
       for (let row = 0; row < m; row++) memory.fill(c + <usize>row * cStep, 0, <usize>n << 2);
     }
-    multiply(m, n, k, a, aStep, transposeA, b, bStep, transposeB, c, cStep, accumulate, scratch);
+    multiply(m, n, k, a, aStep, transposeA, b, bStep, transposeB, c, cStep, accumulate, scratch, weights);
     a += <usize>aStride << 2;
     b += <usize>bStride << 2;
     c += <usize>cStride << 2;
@@ -75,16 +77,18 @@ function multiply(
   cStep: usize,
   accumulate: bool,
   scratch: usize,
+  weights: usize,
 ): void {
   const aRow: usize = transposeA ? 4 : aStep;
   const aColumn: usize = transposeA ? aStep : 4;
-  const packsB = transposeB || m >= MIN_ROWS_TO_PACK_B;
+  const packsB = transposeB || weights != 0 || m >= MIN_ROWS_TO_PACK_B;
   for (let p = 0; p < k; p += BLOCK_DEPTH) {
     const depth = min(BLOCK_DEPTH, k - p);
     for (let j = 0; j < n; j += BLOCK_COLUMNS) {
       const columns = min(BLOCK_COLUMNS, n - j);
       const blockOfB = b + (transposeB ? at(j, p, bStep) : at(p, j, bStep));
-      packB(blockOfB, bStep, transposeB, packsB, depth, columns, scratch);
+      const weightsOfB: usize = weights == 0 ? 0 : weights + (<usize>p << 2);
+      packB(blockOfB, bStep, transposeB, packsB, depth, columns, scratch, weightsOfB);
       for (let i = 0; i < m; i += BLOCK_ROWS) {
         const rows = min(BLOCK_ROWS, m - i);
         multiplyBlock(
@@ -153,11 +157,13 @@ function packB(
   depth: i32,
   columns: i32,
   panels: usize,
+  weights: usize,
 ): void {
   for (let j = all ? 0 : columns & -TILE_COLUMNS; j < columns; j += TILE_COLUMNS) {
     const panel = panels + ((<usize>j * <usize>depth) << 2);
     if (transposeB) packTransposed(b + <usize>j * bStep, bStep, depth, columns - j, panel);
     else packColumns(b + (<usize>j << 2), bStep, depth, columns - j, panel);
+    if (weights != 0) weighPanel(panel, depth, weights);
   }
 }
 
