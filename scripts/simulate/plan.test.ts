@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { MurmurationError } from '../../shared/errors/index.ts';
+import { enoughOf } from '../../shared/federation/index.ts';
+import { createPopulation, simulatePopulation } from '../../shared/simulate/index.ts';
+import { layoutOf, makeModel } from '../../shared/update/index.ts';
 import { planOf, readCommandLine, TYPICAL } from './plan.ts';
 import { sampleFederation } from './sample-federation.ts';
 
@@ -55,12 +58,46 @@ test('in a mesh a large cohort is several groups', () => {
   });
 });
 
-test('over-selection is among those that turn up', () => {
+test('C-54: overSelection is planned for as it is carried out: nobody more is invited, and ⌈n/f⌉ are waited for', async () => {
   const eager = {
     ...sampleFederation,
-    strategy: { type: 'fedavg', selection: { overSelection: 1.5 } },
+    strategy: { type: 'fedavg', weighting: 'uniform', selection: { overSelection: 1.5 } },
   };
-  expect(plan([], eager).available).toBe(180);
+  expect(plan([], eager).available, 'as without it').toBe(120);
+
+  const { federation, available, seed, ...rest } = plan(
+    ['--clients', '100', '--cohort', '10', '--rounds', '2'],
+    eager,
+  );
+  expect(available).toBe(12);
+  const layout = layoutOf([{ name: 'bias', shape: [3] }]);
+  const population = createPopulation({ ...rest, seed, examples: 600 });
+  const rounds = simulatePopulation({
+    seed,
+    run: 'planned',
+    federation,
+    layout,
+    model: makeModel(0, layout, new Float32Array(3)),
+    term: 1,
+    population,
+    available,
+    evaluateEvery: 0,
+    compute: {
+      train: async () => ({
+        update: { layoutHash: layout.hash, delta: Float32Array.of(1, 1, 1), examples: 600 },
+        loss: 1,
+      }),
+      evaluate: async () => ({ total: 0, correct: 0, lossSum: 0 }),
+    },
+    flush: () => new Promise((resolve) => setImmediate(resolve)),
+  });
+  for await (const { invited, survivors, mostLive } of rounds) {
+    expect(mostLive).toBe(available);
+    expect(invited).toHaveLength(10);
+    // ⌈10 / 1.5⌉
+    expect(survivors).toHaveLength(7);
+    expect(enoughOf(invited.length, federation.strategy.selection)).toBe(7);
+  }
 });
 
 test('attacks, splits, speeds and rates are read', () => {
@@ -100,6 +137,12 @@ describe('what cannot be is refused, with the arithmetic', () => {
     const text = refusal(args);
     expect(text.startsWith(start), text).toBe(true);
     expect(text).toContain(words);
+  });
+
+  test('going on where the model may go back to what is not kept', () => {
+    const careful = { ...sampleFederation, evaluation: 'server', strategy: { type: 'fedavg', rollback: {} } };
+    expect(refusal([], careful)).toBe('accepted');
+    expect(refusal(['--resume', 'state.json'], careful)).toContain('argument.invalid: --resume');
   });
 
   test('what devices of SCAFFOLD remember has to fit', () => {

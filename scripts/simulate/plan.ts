@@ -123,14 +123,14 @@ export function planOf(
     ...(cohort === undefined ? {} : { cohort: cohortOf(given, cohort) }),
     rounds: { ...limits, maximum },
   });
+  // overSelection adds nobody to these: it says how many of them are waited for. SPEC C-54.
   const most = mostParticipants(federation.cohort);
-  const needed = Math.ceil(most * (federation.strategy.selection?.overSelection ?? 1));
   const { minParticipants } = federation.cohort;
   const dropOut = fraction('dropout', values.dropout);
   const isBuffered = federation.strategy.type === 'fedbuff';
   const available = whole(
     'available',
-    values.available ?? String(Math.min(clients, isBuffered ? 4 * needed : Math.ceil(needed * SPARE))),
+    values.available ?? String(Math.min(clients, isBuffered ? 4 * most : Math.ceil(most * SPARE))),
     1,
     100_000,
   );
@@ -144,7 +144,7 @@ export function planOf(
     expected: `at least cohort.minParticipants, ${minParticipants}`,
     received: String(available),
   });
-  const invited = Math.min(needed, available);
+  const invited = Math.min(most, available);
   const likely = Math.floor(invited * (1 - dropOut));
   check(
     likely >= minParticipants,
@@ -158,6 +158,12 @@ export function planOf(
   );
   const { attack, attackers } = attackOf(values.attack);
   const examplesPerClient = whole('examples-per-client', values['examples-per-client'], 1, 1_000_000);
+  check(
+    values.resume === undefined || federation.strategy.rollback === undefined,
+    'argument.invalid',
+    'A simulation whose model may go back cannot be gone on with: earlier versions are not kept.',
+    { path: '--resume', expected: 'nothing with strategy.rollback', received: values.resume ?? '' },
+  );
   const parameters = sizeOf(federation);
   check(
     federation.strategy.type !== 'scaffold' || clients * parameters * 4 <= MAX_MEMORY_BYTES,

@@ -80,7 +80,9 @@ export function progressLine(result: RoundResult, rounds: number): string {
     `round ${String(round).padStart(String(rounds).length)}/${rounds}`,
     ...(accuracy === undefined ? [] : [`${(100 * accuracy).toFixed(2)} %`]),
     ...(loss === undefined ? [] : [`loss ${loss.toFixed(3)}`]),
-    `${survivors} of ${invited} in the sum`,
+    result.rolledBackTo === undefined
+      ? `${survivors} of ${invited} in the sum`
+      : `back to version ${result.rolledBackTo}`,
     ...(liarsInSum === 0 ? [] : [`${liarsInSum} of them liars`]),
     ...(abandoned === 0 ? [] : [`after ${abandoned} attempts`]),
     `${duration(simulatedSeconds)} simulated`,

@@ -114,7 +114,11 @@ const COLUMNS: readonly (readonly [string, (result: RoundResult) => string])[] =
   ['loss', ({ loss }) => (loss === undefined ? '–' : loss.toFixed(4))],
   ['simulated time', ({ simulatedSeconds }) => duration(simulatedSeconds)],
   ['invited', ({ invited }) => String(invited)],
-  ['in the sum', ({ survivors }) => String(survivors)],
+  [
+    'in the sum',
+    ({ survivors, rolledBackTo }) =>
+      rolledBackTo === undefined ? String(survivors) : `back to version ${rolledBackTo}`,
+  ],
   ['vanished', ({ vanished }) => String(vanished)],
   ['liars invited', ({ liars }) => String(liars)],
   ['liars in the sum', ({ liarsInSum }) => String(liarsInSum)],

@@ -31,6 +31,8 @@ export interface RoundResult {
   readonly liarsInSum: number;
   /** Attempts at this round that came to nothing. */
   readonly abandoned: number;
+  /** The version that the model went back to; absent of a round that went on. */
+  readonly rolledBackTo?: number;
   readonly upBytes: number;
   readonly downBytes: number;
   readonly clipped: number;
@@ -153,7 +155,8 @@ function simulationOf(
 function isOver(plan: SimulationPlan, { round, accuracy }: RoundResult): boolean {
   const isReached =
     plan.targetAccuracy !== undefined && accuracy !== undefined && accuracy >= plan.targetAccuracy;
-  return isReached || round >= plan.rounds;
+  // A model that may go back can do so after the last round too: the simulation ends by itself. SPEC Q-23.
+  return isReached || (plan.federation.strategy.rollback === undefined && round >= plan.rounds);
 }
 
 /** One round after the other, for as long as they are asked for: what is measured of a round is its own. */
@@ -217,6 +220,7 @@ function resultOf(round: PopulationRound, before: number, from: Meter, to: Meter
     liars: round.liars,
     liarsInSum: round.liarsInSum,
     abandoned: record.attempt,
+    ...(record.rollback === undefined ? {} : { rolledBackTo: record.rollback.to }),
     upBytes: round.upBytes,
     downBytes: round.downBytes,
     clipped: updates.clipped,

@@ -242,7 +242,7 @@ export interface AuditEntry {
   readonly role: string | null;
   readonly address: string;
   readonly requestId: string;
-  readonly outcome: 'done' | 'refused';
+  readonly outcome: 'done' | 'refused' | 'begun' | 'failed';
   readonly code?: string | null | undefined;
   readonly before?: Readonly<Record<string, unknown>> | null | undefined;
   readonly after?: Readonly<Record<string, unknown>> | null | undefined;

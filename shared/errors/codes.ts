@@ -66,6 +66,7 @@ export type ErrorCode =
   | 'round.not-ready'
   | 'round.cut-off'
   | 'round.on-hold'
+  | 'round.outcome-unknown'
   // compression
   | 'compress.no-pipeline'
   // aggregation rules
@@ -111,6 +112,7 @@ export type ErrorCode =
   | 'access.not-admitted'
   | 'access.invitation-used'
   // server
+  | 'server.clock-wrong'
   | 'http.unauthorized'
   | 'http.forbidden'
   | 'http.not-found'

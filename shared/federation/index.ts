@@ -35,6 +35,7 @@ export { type Inspected, inspectedBy } from './inspected.ts';
 export { type Activation, type LayerSpec, modelSchema } from './model-schema.ts';
 export { combinesGroups, isPlainMean, type RobustNeed, robustNeedOf } from './robust-rules.ts';
 export { sampleFederations } from './samples.ts';
+export { enoughOf } from './selection-rules.ts';
 export { strategyExtras, strategySlots } from './strategy-extras.ts';
 export { policyHash, policyTerms, type Terms } from './terms.ts';
 export { trainingSchema } from './training-schema.ts';

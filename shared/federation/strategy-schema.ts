@@ -100,7 +100,7 @@ const selection = z.strictObject({
    * `data-size`: by the number of examples; `fairness`: whoever took part least comes first.
    */
   by: z.enum(['uniform', 'resources', 'data-size', 'fairness']).default('uniform'),
-  /** So many times more are invited than the round needs; it goes on with the first that have trained. */
+  /** Of n that are invited the round goes on with the first ⌈n / overSelection⌉ that have trained. SPEC C-54. */
   overSelection: z.number().min(1).max(4).default(1),
 });
 

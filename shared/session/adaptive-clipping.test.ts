@@ -148,7 +148,7 @@ test('N-06 N-14: whatever the update, the norm and the weight of its indicator, 
   }
 });
 
-describe('N-15: under noise the norm goes to the quantile and stays there', { timeout: 60_000 }, () => {
+describe('N-15: under noise the norm goes to the quantile and stays there', () => {
   // Of lengths between 1 and 5, all equally likely, the part q is within 1 + 4q.
   test.each([
     [0.5, 0.1, 3],
@@ -203,7 +203,7 @@ const CASES: readonly Case[] = [
   ],
 ];
 
-describe.each(CASES)('%s', { timeout: 120_000 }, (_, options) => {
+describe.each(CASES)('%s', (_, options) => {
   const codes = (world: World) => world.notices.map(({ code }) => code).filter((code) => code !== undefined);
   const begin = (late: number): World => {
     const seed = `${expect.getState().currentTestName}`;

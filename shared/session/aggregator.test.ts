@@ -147,6 +147,21 @@ describe('screening', () => {
     await expect(aggregate(robustOf({ screening }), [1, 1, 1], { judge: broken })).rejects.toThrow('gone');
   });
 
+  test('Q-26: of two held-out sets nothing is compared: the attempt ends, and is tried again', async () => {
+    let asked = 0;
+    const replaced: Judge = {
+      evaluate: async (model) => ({
+        ...(await judge.evaluate(model, signal)),
+        heldOut: asked++ < 2 ? 'one' : 'another',
+      }),
+    };
+    await expect(aggregate(robustOf({ screening }), [1, 1, 1], { judge: replaced })).rejects.toMatchObject({
+      code: 'round.superseded',
+    });
+    const { sum } = await aggregate(robustOf({ screening }), [1, 1, 1], { judge: replaced });
+    expect(sum.weight).toBe(3);
+  });
+
   test('Q-06: a loss that is not a number is the worst', async () => {
     const dizzy: Judge = {
       evaluate: async (model) =>

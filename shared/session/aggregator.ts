@@ -18,7 +18,7 @@ import type { Layout, Model } from '../update/index.ts';
 import type { AttemptId } from '../wire/index.ts';
 import type { CentralNoise } from './central-noise.ts';
 import type { Part, PartsOfSum } from './effects.ts';
-import type { Judge } from './judge.ts';
+import type { Judge, Verdict } from './judge.ts';
 
 /**
  * What becomes of whole updates, or of the sums of groups, where that is more than their sum: noised by a server that is trusted to,
@@ -120,6 +120,7 @@ async function screen(
   signal: AbortSignal,
 ): Promise<Screened> {
   check(judge !== undefined, 'aggregate.no-held-out', 'There are no held-out examples to screen by.');
+  let first: Verdict | undefined;
   return screenGroups({
     count: parts.length,
     lossOf: async (candidates) => {
@@ -128,8 +129,15 @@ async function screen(
           ? base
           : stepOf(() => strategy.apply(base, sumSlices(candidates.map((i) => parts[i]!)), layout, encoding));
       if (model === undefined) return Number.NaN;
-      const { lossSum, total } = await judge.evaluate(model, signal);
-      return lossSum / total;
+      const verdict = await judge.evaluate(model, signal);
+      first ??= verdict;
+      check(
+        verdict.heldOut === first.heldOut,
+        'round.superseded',
+        'The held-out examples were replaced while this round was screened by them.',
+        { remedy: 'It is tried again.' },
+      );
+      return verdict.lossSum / verdict.total;
     },
   });
 }

@@ -559,6 +559,8 @@ export function createNode(options: NodeOptions): SessionNode {
       const seed = `${run}/${base.hash}/${self}${again}${anew}`;
       await store.permitRelease(entryOf(attempt, base.hash, planned(base)));
       if (controller.signal.aborted) return;
+      await settleMemory(base);
+      if (controller.signal.aborted) return;
       const kept = trainedCoordinates(encoding, base.hash);
       const job = {
         base,
@@ -576,6 +578,15 @@ export function createNode(options: NodeOptions): SessionNode {
       if (!controller.signal.aborted)
         enqueue({ type: 'train-failed', attempt: currentAttempt() ?? attempt, error: toErrorRecord(thrown) });
     }
+  }
+
+  /** Whoever was away at a commit hears now whether its update was counted. SPEC Y-05. */
+  async function settleMemory(base: Model): Promise<void> {
+    const round = memory!.missing(base);
+    const coordinator = participant?.coordinator;
+    if (round !== undefined && coordinator !== undefined && coordinator !== self)
+      await librarian.fetchHistory(coordinator, round);
+    if (!closed) memory!.close(base);
   }
 
   /** What this round would release, asked about before work is spent on it. SPEC B-02. */
@@ -599,6 +610,7 @@ export function createNode(options: NodeOptions): SessionNode {
       const made = protectUpdate(update, federation, encoding, facts);
       const { update: noised, report, clipNorm, release } = made;
       await store.appendLedger(entryOf(attempt, baseHash, release));
+      await memory!.leave();
       observer.onProtected?.(attempt.round, made);
       if (report.clipped)
         notice(

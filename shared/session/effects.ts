@@ -13,6 +13,7 @@ import type {
 import type { LocalUpdate, MaskedUpdate, Model, NoisedUpdate } from '../update/index.ts';
 import type { AttemptId, Message, MessageOf, ModelRef, RoundRecord } from '../wire/index.ts';
 import type { CoordinatorOrder } from './coordinator/orders.ts';
+import type { Verdict } from './judge.ts';
 import type { EvaluationCounts, TrainResult } from './ports.ts';
 
 /**
@@ -340,7 +341,7 @@ export type SessionEvent = (
       readonly hash: string;
       readonly counts: EvaluationCounts;
     }
-  | { readonly type: 'judged'; readonly model: ModelRef; readonly counts: EvaluationCounts }
+  | { readonly type: 'judged'; readonly model: ModelRef; readonly counts: Verdict }
   | { readonly type: 'judge-failed'; readonly model: ModelRef; readonly error: ErrorRecord }
   | { readonly type: 'rolled-back'; readonly to: ModelRef; readonly model: ModelRef }
   | { readonly type: 'rollback-failed'; readonly to: ModelRef; readonly error: ErrorRecord }

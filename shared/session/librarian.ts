@@ -13,6 +13,8 @@ export interface Librarian {
   receive(from: NodeId, message: Message): Promise<void>;
   /** Tries holder after holder. @returns undefined when none delivers. */
   fetch(model: ModelRef, holders: readonly NodeId[]): Promise<Model | undefined>;
+  /** Asks what this node knows of the rounds from this one on; `onRecords` was told when it resolves. @returns whether an answer came. */
+  fetchHistory(from: NodeId, fromRound: number): Promise<boolean>;
   /** What this node has, remembered or stored. */
   find(hash: string): Promise<Model | undefined>;
   /** Makes a model available before it is stored. */
@@ -46,6 +48,7 @@ export function createLibrarian(context: LibrarianContext): Librarian {
   const remembered = new Map<string, Model>();
   const waiting = new Map<string, Set<(model: Model | undefined) => void>>();
   const fetching = new Map<string, Promise<Model | undefined>>();
+  const awaited = new Map<NodeId, Set<(came: boolean) => void>>();
   let closed = false;
 
   const remember = (model: Model): void => {
@@ -126,7 +129,23 @@ export function createLibrarian(context: LibrarianContext): Librarian {
       else if (message.type === 'model') takeModel(from, message);
       else if (message.type === 'historyRequest') {
         send(from, { type: 'history', run, records: await store.loadRecords(run, message.fromRound) });
-      } else if (message.type === 'history') context.onRecords(message.records);
+      } else if (message.type === 'history') {
+        context.onRecords(message.records);
+        for (const settle of [...(awaited.get(from) ?? [])]) settle(true);
+      }
+    },
+    fetchHistory(from, fromRound) {
+      if (closed) return Promise.resolve(false);
+      return new Promise((resolve) => {
+        const settle = (came: boolean): void => {
+          cancel();
+          awaited.get(from)?.delete(settle);
+          resolve(came);
+        };
+        const cancel = clock.after(HOLDER_MS, () => settle(false));
+        awaited.set(from, (awaited.get(from) ?? new Set()).add(settle));
+        send(from, { type: 'historyRequest', run, fromRound });
+      });
     },
     fetch(model, holders) {
       const asked = holders.length > 0 ? holders : [SERVER as NodeId];
@@ -138,6 +157,7 @@ export function createLibrarian(context: LibrarianContext): Librarian {
     close() {
       closed = true;
       for (const settles of waiting.values()) for (const settle of [...settles]) settle(undefined);
+      for (const settles of awaited.values()) for (const settle of [...settles]) settle(false);
     },
   };
 }

@@ -25,7 +25,10 @@ async function sentBeside(residual: Float32Array<ArrayBuffer> | undefined) {
   const memory: RoundMemory = {
     load: async () => residual,
     propose: (_kind, _base, vector) => proposed.push(vector),
+    leave: async () => undefined,
     settle: () => undefined,
+    missing: () => undefined,
+    close: () => undefined,
   };
   const { update } = await workLocally({
     strategy: passesOn as Strategy,

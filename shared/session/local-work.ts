@@ -41,7 +41,7 @@ export async function workLocally({
     baseLoss: result.baseLoss,
     memory: remembered,
   });
-  if (next !== undefined && !job.signal.aborted) memory.propose('variate', base.hash, next);
+  if (next !== undefined && !job.signal.aborted) memory.propose('variate', base, next);
   const whole = extras.length === 0 ? update : { ...update, extras };
   return { ...result, update: await largestOf(whole, federation, job, memory) };
 }
@@ -59,6 +59,6 @@ async function largestOf(
   // What does not fit is as good as lost.
   const before = remembered?.length === update.delta.length ? remembered : undefined;
   const sparse = keepLargest(update, before, keptCount(update.delta.length, part));
-  if (!signal.aborted) memory.propose('residual', base.hash, sparse.residual);
+  if (!signal.aborted) memory.propose('residual', base, sparse.residual);
   return sendPlainly(sparse.update, secureAggregation);
 }

@@ -43,7 +43,7 @@ const finished = (world: World) => () =>
 
 const codes = (world: World) => [...new Set(world.notices.map(({ code }) => code))];
 
-describe.each(CASES)('%s', { timeout: 30_000 }, (_, options) => {
+describe.each(CASES)('%s', (_, options) => {
   test('N-05 N-08: everyone computes the same model from the sum of what the survivors sent', async () => {
     const world = worldOf(options);
     expect(await world.run(finished(world), 240_000)).toBe(true);
@@ -68,7 +68,7 @@ function noiseOf(world: World): number {
   return squares / count / world.encoding.noiseVariance;
 }
 
-describe('the noise in a sum', { timeout: 120_000 }, () => {
+describe('the noise in a sum', () => {
   /** 40 rounds of 24 coordinates: the standard error of a variance is √(2 / 960) = 4.6 %, five of which are 23 %. */
   const rounds = 40;
   const withinFiveErrors = (measured: number, expected: number) => {

@@ -17,12 +17,13 @@ function memoryOn(store = memoryStore()) {
   });
   return { memory, store, faults };
 }
-const taken = (baseHash: string, ...survivors: ParticipantId[]) => ({ baseHash, survivors });
+const baseOf = (hash: string, version = 0) => ({ hash, version });
+const taken = (baseHash: string, ...survivors: ParticipantId[]) => ({ round: 1, baseHash, survivors });
 
 test('Y-03: it changes once the update was taken, and survives a reload', async () => {
   const { memory, store } = memoryOn();
   expect(await memory.load('variate')).toBeUndefined();
-  memory.propose('variate', 'base', Float32Array.of(1));
+  memory.propose('variate', baseOf('base'), Float32Array.of(1));
   expect(await memory.load('variate')).toBeUndefined();
   memory.settle(taken('base', self!, other!));
   expect(await memory.load('variate')).toEqual(Float32Array.of(1));
@@ -33,7 +34,7 @@ test('Y-03: it changes once the update was taken, and survives a reload', async 
 test('Y-03: a round without this device, or from another base, changes nothing', async () => {
   const { memory, store } = memoryOn();
   await store.saveMemory(KEY, Float32Array.of(7));
-  memory.propose('variate', 'base', Float32Array.of(1));
+  memory.propose('variate', baseOf('base'), Float32Array.of(1));
   memory.settle(taken('base', other!));
   memory.settle(taken('another', self!));
   expect(await memory.load('variate')).toEqual(Float32Array.of(7));
@@ -44,8 +45,8 @@ test('Y-03: a round without this device, or from another base, changes nothing',
 
 test('Y-03: of two trainings from one base the last counts; what was kept is not kept again', async () => {
   const { memory, store } = memoryOn();
-  memory.propose('variate', 'base', Float32Array.of(1));
-  memory.propose('variate', 'base', Float32Array.of(2));
+  memory.propose('variate', baseOf('base'), Float32Array.of(1));
+  memory.propose('variate', baseOf('base'), Float32Array.of(2));
   memory.settle(taken('base', self!));
   await store.saveMemory(KEY, Float32Array.of(9));
   memory.settle(taken('base', self!));
@@ -55,8 +56,8 @@ test('Y-03: of two trainings from one base the last counts; what was kept is not
 
 test('Y-03: kinds are kept apart', async () => {
   const { memory } = memoryOn();
-  memory.propose('variate', 'base', Float32Array.of(1));
-  memory.propose('residual', 'base', Float32Array.of(2));
+  memory.propose('variate', baseOf('base'), Float32Array.of(1));
+  memory.propose('residual', baseOf('base'), Float32Array.of(2));
   memory.settle(taken('base', self!));
   expect(await memory.load('residual')).toEqual(Float32Array.of(2));
 });
@@ -67,7 +68,7 @@ test('Y-03: one that cannot be read begins at zero; one that cannot be written i
   const store = { ...broken, loadMemory: () => Promise.reject(new Error('gone')) };
   const { memory, faults } = memoryOn(store);
   expect(await memory.load('variate')).toBeUndefined();
-  memory.propose('variate', 'base', Float32Array.of(1));
+  memory.propose('variate', baseOf('base'), Float32Array.of(1));
   memory.settle(taken('base', self!));
   expect(await memory.load('variate')).toEqual(Float32Array.of(1));
   await new Promise((resolve) => setImmediate(resolve));
@@ -75,4 +76,65 @@ test('Y-03: one that cannot be read begins at zero; one that cannot be written i
     expect.objectContaining({ message: 'gone' }),
     expect.objectContaining({ code: 'storage.full' }),
   ]);
+});
+
+test('Y-05: whoever missed the record of its round asks for it, and is settled by it', async () => {
+  const { memory, store, faults } = memoryOn();
+  await store.saveMemory(KEY, Float32Array.of(7));
+  expect(await memory.load('variate')).toEqual(Float32Array.of(7));
+  memory.propose('variate', baseOf('base', 4), Float32Array.of(1));
+  expect(memory.missing(baseOf('next', 6)), 'nothing left the device').toBeUndefined();
+  await memory.leave();
+  expect(memory.missing(baseOf('base', 4)), 'its round may be tried again').toBeUndefined();
+  expect(memory.missing(baseOf('next', 6))).toBe(5);
+  expect(memory.missing(baseOf('base', 6)), 'the run went back to it').toBe(5);
+  memory.settle({ round: 7, baseHash: 'base', survivors: [self!] });
+  expect(memory.missing(baseOf('next', 6)), 'that was another round').toBe(5);
+  memory.settle({ round: 5, baseHash: 'base', survivors: [self!] });
+  expect(memory.missing(baseOf('next', 6))).toBeUndefined();
+  memory.close(baseOf('next', 6));
+  expect(await memory.load('variate')).toEqual(Float32Array.of(1));
+  expect(await store.loadMemory(KEY)).toEqual(Float32Array.of(1));
+  expect(faults).toEqual([]);
+});
+
+test('Y-05: whoever was left out keeps what it had', async () => {
+  const { memory, store, faults } = memoryOn();
+  await store.saveMemory(KEY, Float32Array.of(7));
+  await memory.load('variate');
+  memory.propose('variate', baseOf('base'), Float32Array.of(1));
+  await memory.leave();
+  memory.settle(taken('base', other!));
+  expect(memory.missing(baseOf('next', 1))).toBeUndefined();
+  memory.close(baseOf('next', 1));
+  expect(await memory.load('variate')).toEqual(Float32Array.of(7));
+  expect(await memoryOn(store).memory.load('variate')).toEqual(Float32Array.of(7));
+  expect(faults).toEqual([]);
+});
+
+test('Y-05: where nobody tells, it is dropped, and said so', async () => {
+  const { memory, store, faults } = memoryOn();
+  await store.saveMemory(KEY, Float32Array.of(7));
+  await memory.load('variate');
+  memory.propose('variate', baseOf('base'), Float32Array.of(1));
+  await memory.leave();
+  memory.close(baseOf('next', 1));
+  expect(await memory.load('variate')).toBeUndefined();
+  expect(await memoryOn(store).memory.load('variate')).toBeUndefined();
+  expect(faults).toEqual([expect.objectContaining({ code: 'round.outcome-unknown' })]);
+});
+
+test('Y-05: whoever is reloaded while its update is out drops what it had, and says so once', async () => {
+  const { memory, store } = memoryOn();
+  await store.saveMemory(KEY, Float32Array.of(7));
+  await memory.load('variate');
+  memory.propose('variate', baseOf('base'), Float32Array.of(1));
+  const early = memoryOn(store);
+  expect(await early.memory.load('variate'), 'nothing left the device').toEqual(Float32Array.of(7));
+  await memory.leave();
+  const { memory: again, faults } = memoryOn(store);
+  again.settle(taken('base', self!));
+  expect(await again.load('variate')).toBeUndefined();
+  expect(await again.load('variate')).toBeUndefined();
+  expect(faults).toEqual([expect.objectContaining({ code: 'round.outcome-unknown' })]);
 });

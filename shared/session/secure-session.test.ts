@@ -60,6 +60,34 @@ test('A-41: who hears late of the confirmations waits for them, and disputes no 
   expectExactSums(world);
 });
 
+test('A-36: reloaded with its slices partly sent, a device trains anew, by another seed, and masks anew', async () => {
+  const seeds = new Map<NodeId, string[]>();
+  let heard = 0;
+  let cut: NodeId | undefined;
+  const world: World = worldOf(4, 2, {
+    minParticipants: 4,
+    onTrain: (id, seed) => seeds.set(id, [...(seeds.get(id) ?? []), seed]),
+    lie(from, _to, message) {
+      if (message.type !== 'slice' || from !== world.ids[0] || cut !== undefined) return message;
+      // One owner gets its slice, the next does not.
+      if (++heard < 2) return message;
+      cut = from;
+      world.clock.after(0, () => {
+        world.kill(from);
+        world.clock.after(500, () => world.start(from));
+      });
+      return undefined;
+    },
+  });
+  expect(await world.run(() => cut !== undefined && finished(world)(), 480_000)).toBe(true);
+  const own = seeds.get(cut!)!;
+  expect(own.length).toBeGreaterThan(2);
+  expect(new Set(own).size, 'no two trainings are alike').toBe(own.length);
+  expect(world.records.map(({ survivors }) => survivors.length)).toEqual([4, 4]);
+  expect([...world.watch.broken]).toEqual([]);
+  expectExactSums(world);
+});
+
 test('whoever leaves after dealing shares is in the masks and not in the sum', async () => {
   const world = worldOf(6, 1);
   const gone: NodeId = world.ids[2]!;

@@ -15,7 +15,7 @@ test.each([
   ['fuzz-131', 'a fork of the last round was never repaired'],
   ['fuzz-192', 'a model that could not be fetched at the end was not asked for again'],
   ['fuzz-2518', 'an old commit that came late replaced the newest target'],
-])('%s: %s', { timeout: 30_000 }, async (seed) => {
+])('%s: %s', async (seed) => {
   const outcome = await fuzzSession(seed, flush);
   expect(outcome.failure).toBeUndefined();
   expect(outcome.rounds).toBeGreaterThan(0);
@@ -31,7 +31,7 @@ test.each([
     'secure-1012',
     'whoever came back asked holders that it could not reach, and never the server, for the model',
   ],
-])('%s: %s', { timeout: 30_000 }, async (seed) => {
+])('%s: %s', async (seed) => {
   const outcome = await fuzzSecureSession(seed, flush);
   expect(outcome.failure).toBeUndefined();
   expect(outcome.rounds).toBeGreaterThan(0);
@@ -41,7 +41,7 @@ test.each([
   ['private-16', 'an update was noised for more participants than were in the next attempt'],
   ['private-1', 'an update was in two sums that the server noised'],
   ['private-42', 'the same, over a restart of the server'],
-])('N-04 N-09: %s: would show if %s', { timeout: 30_000 }, async (seed) => {
+])('N-04 N-09: %s: would show if %s', async (seed) => {
   const outcome = await fuzzPrivateSession(seed, flush);
   expect(outcome.failure).toBeUndefined();
   expect(outcome.rounds).toBeGreaterThan(0);
@@ -54,7 +54,7 @@ test.each([
   ],
   ['async-1000', 'an update that was in a sum was kept'],
   ['async-1001', 'a masked update was sent again, or a coordinator not told again of who is ready'],
-])('E-09 E-11: %s: would show if %s', { timeout: 30_000 }, async (seed) => {
+])('E-09 E-11: %s: would show if %s', async (seed) => {
   const outcome = await fuzzAsyncSession(seed, flush);
   expect(outcome.failure).toBeUndefined();
   expect(outcome.rounds).toBeGreaterThan(0);

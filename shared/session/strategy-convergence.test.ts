@@ -67,7 +67,7 @@ function federationOf(input: FederationInput['strategy'], clients: readonly Clie
       sent.push(protectUpdate(update, federation, encoding, facts).update);
     }
     const survivors = cohort.map((i) => names[i]!);
-    for (const memory of memories) memory.settle({ baseHash: base.hash, survivors });
+    for (const memory of memories) memory.settle({ round: base.version + 1, baseHash: base.hash, survivors });
     return strategy.apply(base, sumSlices(sent), layout, encoding);
   }
 

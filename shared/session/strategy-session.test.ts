@@ -64,7 +64,7 @@ describe.each<[string, FederationInput['strategy']]>([
   ['SCAFFOLD', SCAFFOLD],
   ['FedNova', { type: 'fednova', maxSteps: 100 }],
   ['q-FedAvg', { type: 'qfedavg', q: 1, weighting: 'uniform' }],
-])('%s', { timeout: 60_000 }, (_, strategy) => {
+])('%s', (_, strategy) => {
   test('Y-01 Y-02 Y-04: in a mesh and with the server as owner everyone computes the same model', async () => {
     const mesh = worldOf(strategy, { participants: 4 });
     const star = worldOf(strategy, { participants: 4, paths: ['server'] });
@@ -160,6 +160,55 @@ test('Y-03: SCAFFOLD with the server as owner: who drops out keeps the variate o
   const taken = world.records.map(({ survivors }) => survivors.includes(victim!));
   expect(new Set(taken)).toEqual(new Set([true, false]));
 }, 60_000);
+
+describe('Y-05: SCAFFOLD, and a device that is cut off at the commit of a round that counted its update', () => {
+  /** It comes back once the others have gone on by a round. @param isTold whether anyone answers what it asks then. */
+  async function returned(isTold: boolean): Promise<{ world: World; victim: NodeId; asked: number[] }> {
+    let victim: NodeId | undefined;
+    const asked: number[] = [];
+    const world: World = worldOf(SCAFFOLD, {
+      paths: ['server'],
+      rounds: 6,
+      participants: 5,
+      onSaid(from, to, message) {
+        victim ??= world.ids[0]!;
+        if (to === victim && message.type === 'commit' && message.record.round === 2)
+          world.network.setLink(SERVER, victim, false);
+        if (from === victim && message.type === 'historyRequest') asked.push(message.fromRound);
+      },
+      // What was on its way is lost for good.
+      lie(_from, to, message) {
+        const isMissed = to === victim && message.type === 'commit' && message.record.round === 2;
+        return isMissed || (message.type === 'history' && !isTold) ? undefined : message;
+      },
+    });
+    expect(await world.run(() => world.records.length >= 3, 480_000)).toBe(true);
+    expect(world.records[1]!.survivors).toContain(victim);
+    expect(world.modelOf(victim!)!.version, 'it was away').toBe(1);
+    world.network.setLink(SERVER, victim!, true);
+    expect(await world.run(finished(world), 480_000)).toBe(true);
+    const after = world.records.filter(
+      ({ round, survivors }) => round > 3 && survivors.some((id) => id === victim),
+    );
+    expect(after.length, 'it takes part again').toBeGreaterThan(0);
+    return { world, victim: victim!, asked };
+  }
+
+  test('asks how it ended, and goes on with the variate of that round', async () => {
+    const { world, asked } = await returned(true);
+    expect(asked).toEqual([2]);
+    // What it sends afterwards follows from the variate that round 2 took.
+    expectOneModel(world);
+    expect(world.notices.map(({ code }) => code)).not.toContain('round.outcome-unknown');
+  });
+
+  test('where nobody tells drops the variate, and says so once', async () => {
+    const { world, victim, asked } = await returned(false);
+    expect(asked).toEqual([2]);
+    const told = world.notices.filter(({ code }) => code === 'round.outcome-unknown');
+    expect(told.map(({ node }) => node)).toEqual([victim]);
+  });
+});
 
 test('Y-31: whoever would take too many steps refuses by name, and the others go on without it', async () => {
   const world = worldOf({ type: 'fednova', maxSteps: 12 }, { participants: 8, rounds: 2 });

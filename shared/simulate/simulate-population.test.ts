@@ -295,6 +295,33 @@ test('a model that gets worse goes back to the best version, and on from there',
   expect(rounds.map(({ record }) => record.round)).toEqual([1, 2, 3, 4, 5]);
 });
 
+test('Q-22 Q-23: whoever the federation has evaluate, a measured decline takes the model back, after the last round too', async () => {
+  // On the held-out set version 1 is right, and each later one is worse.
+  const compute: PopulationCompute = {
+    ...telling,
+    evaluate: async ({ model }) => ({ total: 100, correct: 100 - 10 * model.version, lossSum: 1 }),
+  };
+  for (const evaluation of ['server', 'local'] as const) {
+    const federation = federationOf(4, {
+      evaluation,
+      strategy: { type: 'fedavg', weighting: 'uniform', rollback: { afterRounds: 3, threshold: 0.05 } },
+    });
+    const rounds = await collect(optionsOf(4, { federation, compute }));
+    expect(
+      rounds.map(({ record }) => [record.round, record.rollback?.to]),
+      evaluation,
+    ).toEqual([
+      [1, undefined],
+      [2, undefined],
+      [3, undefined],
+      [4, undefined],
+      [5, 1],
+    ]);
+    expect(rounds[4]!.record.hash).toBe(rounds[0]!.record.hash);
+    expect(rounds[4]!.evaluation, 'of the model that the run ends with').toBeDefined();
+  }
+});
+
 describe('buffered', () => {
   const buffered = (rounds: number) =>
     federationOf(rounds, {

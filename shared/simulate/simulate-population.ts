@@ -75,7 +75,9 @@ export async function* simulatePopulation(
   options: PopulationSimulation,
 ): AsyncGenerator<PopulationRound, void> {
   const { flush, population, attack, evaluateEvery, compute } = options;
-  const isJudged = options.federation.evaluation === 'server';
+  // Devices here hold no examples to evaluate on: where the model may go back, what is measured stands in for what they would say.
+  const isJudged =
+    options.federation.evaluation === 'server' || options.federation.strategy.rollback !== undefined;
   const federation = {
     ...options.federation,
     evaluation: isJudged ? ('server' as const) : ('none' as const),
@@ -217,7 +219,8 @@ export async function* simulatePopulation(
     mostLive = world.live.size;
     const up = world.traffic.upBytes;
     const down = world.traffic.downBytes + loadedBytes;
-    const isLast = record.round === maximum;
+    // A model that goes back after the last round is one number beyond it. SPEC Q-23.
+    const isLast = record.round >= maximum;
     const isEvaluated = evaluateEvery > 0 && (isLast || record.round % evaluateEvery === 0);
     const entry: Pending = {
       round: {

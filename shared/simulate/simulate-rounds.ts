@@ -1,6 +1,7 @@
 import type { EvaluateJob, EvaluationCounts, Trainer, TrainJob, TrainResult } from '../session/index.ts';
 import type { Model } from '../update/index.ts';
 import type { RoundRecord } from '../wire/index.ts';
+import { createMeasure } from './measure.ts';
 import { createUpdateTally, type UpdateSizes } from './update-sizes.ts';
 import { createSimulatedWorld, patienceMs, type WorldOptions } from './world.ts';
 
@@ -37,7 +38,14 @@ export async function* simulateRounds(options: SimulationOptions): AsyncGenerato
   const { federation, layout, flush } = options;
   const updates = createUpdateTally(federation.strategy.clipNorm);
   const committed: RoundRecord[] = [];
-  const world = createSimulatedWorld(options, { rations: false, onRecord: take });
+  const lifetime = new AbortController();
+  const measure = createMeasure(options.compute, lifetime.signal);
+  const evaluateMs = federation.deadlines.trainMs / 4;
+  const world = createSimulatedWorld(options, {
+    rations: false,
+    onRecord: take,
+    judge: { evaluate: (model, signal) => work.start(evaluateMs, signal, () => measure(model)) },
+  });
   const { server, work, clock } = world;
 
   function trainerOf(client: number): Trainer {
@@ -51,7 +59,7 @@ export async function* simulateRounds(options: SimulationOptions): AsyncGenerato
         return result;
       },
       // Sooner than training, so that a round's evaluation is there before the next is concluded.
-      evaluate: (job) => work.start(trainMs / 2, job.signal, () => options.compute.evaluate(job)),
+      evaluate: (job) => work.start(evaluateMs, job.signal, () => options.compute.evaluate(job)),
     };
   }
 
@@ -64,8 +72,10 @@ export async function* simulateRounds(options: SimulationOptions): AsyncGenerato
   /** The oldest round not given out yet, once nothing more will be known of it. */
   function finished(): SimulatedRound | undefined {
     const [record] = committed;
-    const awaited = server.state.coordinator?.evaluation?.record.round;
-    if (record === undefined || (record.evaluation === null && awaited === record.round)) return undefined;
+    if (record === undefined) return undefined;
+    const { evaluation, judging } = server.state.coordinator!;
+    const isAwaited = evaluation?.record.round === record.round || judging.has(record.round);
+    if (record.evaluation === null && isAwaited) return undefined;
     committed.shift();
     return {
       record,
@@ -90,6 +100,7 @@ export async function* simulateRounds(options: SimulationOptions): AsyncGenerato
       await world.advance(sinceMs + patienceMs(federation));
     }
   } finally {
+    lifetime.abort(new Error('The simulation is over.'));
     world.close();
   }
 }

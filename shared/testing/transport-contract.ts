@@ -17,7 +17,7 @@ export interface TransportPair {
 /** What every {@link Transport} keeps, whatever carries its messages. Waits for events, in real time. */
 export function transportContract(name: string, makePair: () => Promise<TransportPair>): void {
   // Generous, since a busy machine takes seconds to move 20 MB; nothing here waits for time to pass.
-  describe(`Transport contract: ${name}`, { timeout: 20_000 }, () => {
+  describe(`Transport contract: ${name}`, () => {
     let pair: TransportPair | undefined;
 
     afterEach(async () => {

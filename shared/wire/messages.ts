@@ -67,7 +67,11 @@ const shareCommitments = z.strictObject({
 const sealedBox = bytesUpTo(1024);
 const confirmation = z.strictObject({ participant, digests: bytesUpTo(16 * 1024), signature: bytesOf(64) });
 
-const evaluation = z.strictObject({ total: count, correct: count, lossSum: z.number() });
+const counts = z.strictObject({ total: count, correct: count, lossSum: z.number() });
+const evaluation = counts.extend({
+  /** SHA-256 of the held-out set that the server counted on; absent where participants counted. SPEC Q-26. */
+  heldOut: hash.optional(),
+});
 
 const roundRecord = z.strictObject({
   round: count,
@@ -150,7 +154,7 @@ export const messageSchemas = {
     boxes: z.array(z.strictObject({ to: participant, box: sealedBox })).max(MAX_COHORT),
   }),
   confirm: z.strictObject({ run, attempt: attemptId, confirmation }),
-  evaluated: z.strictObject({ run, round: count, hash, counts: evaluation }),
+  evaluated: z.strictObject({ run, round: count, hash, counts }),
 
   // coordinator → participants
   welcome: z.strictObject({ run, term: count, model: modelRef.nullable(), holders: z.array(node).max(64) }),

@@ -1,3 +1,4 @@
+import { enoughOf } from '../../federation/index.ts';
 import type { ParticipantId } from '../../identity/index.ts';
 import type { AttemptId } from '../../wire/index.ts';
 import {
@@ -96,9 +97,10 @@ export interface CutOffDesk extends Desk {
 
 /** Whether enough have trained to go on without the others. */
 export function hasEnough(desk: CutOffDesk, round: RoundState, late: readonly ParticipantId[]): boolean {
-  const factor = desk.context.selection?.overSelection ?? 1;
-  const target = Math.max(desk.needed(round), Math.ceil(round.plan.cohort.length / factor));
-  if (factor <= 1 || present(round).length - late.length < desk.needed(round)) return false;
+  const { selection } = desk.context;
+  const needed = desk.needed(round);
+  if ((selection?.overSelection ?? 1) <= 1 || present(round).length - late.length < needed) return false;
+  const target = enoughOf(round.plan.cohort.length, selection, needed);
   return remaining(round).length - late.length >= target;
 }
 

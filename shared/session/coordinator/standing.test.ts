@@ -60,6 +60,27 @@ test('Q-21: of two records of one round the last counts; no examples say nothing
   );
 });
 
+test('Q-26: what was counted on another held-out set is compared with nothing, and the best and the row begin anew', () => {
+  const [one, another] = ['1'.repeat(64), '2'.repeat(64)];
+  const records = (sets: readonly (string | undefined)[]) =>
+    recordsOf([99, 80, 70, 60]).map((record, i) => ({
+      ...record,
+      evaluation: { ...record.evaluation!, heldOut: sets[i] },
+    }));
+  expect(standingOf(records([one, one, one, one]), 0.05, 1)).toMatchObject({
+    best: { model: { version: 1 } },
+    worse: 3,
+  });
+  expect(standingOf(records([one, one, another, another]), 0.05, 1)).toMatchObject({
+    best: { model: { version: 3 }, evaluation: { heldOut: another } },
+    worse: 1,
+  });
+  expect(standingOf(records([undefined, undefined, another, another]), 0.05, 1)).toMatchObject({
+    best: { model: { version: 3 } },
+    worse: 1,
+  });
+});
+
 test('Q-21: what was measured under another revision is compared with nothing', () => {
   const records = recordsOf([99, 80, 80]).map((record, i) => ({
     ...record,

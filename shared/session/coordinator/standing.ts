@@ -17,7 +17,8 @@ export function accuracyOf({ correct, total }: Evaluation): number | undefined {
 }
 
 /**
- * With one more evaluated version. Of two alike the earlier stays the best; a return to the best begins the count anew.
+ * With one more evaluated version. Of two alike the earlier stays the best; a return to the best begins the count anew. What was counted
+ * on another held-out set says nothing about this one: both begin anew. SPEC Q-26.
  * @param threshold of accuracy, 0 to 1.
  */
 export function weighed(standing: Standing, record: RoundRecord, threshold: number): Standing {
@@ -26,7 +27,8 @@ export function weighed(standing: Standing, record: RoundRecord, threshold: numb
   const accuracy = evaluation === null ? undefined : accuracyOf(evaluation);
   if (accuracy === undefined) return standing;
   const best = standing.best && accuracyOf(standing.best.evaluation);
-  if (best === undefined || accuracy > best)
+  const isOfAnotherSet = standing.best?.evaluation.heldOut !== evaluation!.heldOut;
+  if (best === undefined || isOfAnotherSet || accuracy > best)
     return { best: { model: { version, hash }, evaluation: evaluation! }, worse: 0 };
   return { ...standing, worse: accuracy < best - threshold ? standing.worse + 1 : 0 };
 }

@@ -119,7 +119,10 @@ class Turn
 {
   take(before: CoordinatorState): void {
     this.hear(before);
-    if (isRollbackDue(this) && !this.isAwaitingMost()) rollBack(this);
+    if (!isRollbackDue(this) || this.draft.status.name === 'finished') return;
+    if (!this.isAwaitingMost()) return rollBack(this);
+    // Nobody may be left whom there is anything to hear from: after the last round they go home.
+    this.timer('settle', this.context.settleMs);
   }
 
   private hear(before: CoordinatorState): void {

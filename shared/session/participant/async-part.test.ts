@@ -475,6 +475,22 @@ describe('in a round', () => {
     expect(machine.state.cached).toBeUndefined();
   });
 
+  test('A-36: masked and partly sent it is gone as well', () => {
+    const machine = holding({ ring: ringOf(1000, 16) });
+    machine.hear(SERVER, inviteTo(1));
+    machine.take(sealed(1));
+    machine.take({ type: 'secured', attempt: attemptOf(), result: { name: 'open' } });
+    const slices = TRIO.map(() => new Uint8Array(8));
+    const update = { layoutHash: modelOf(0).layoutHash, weight: 64, masking: 'secagg', slices };
+    const result = { name: 'mask', update: update as never, digests: new Uint8Array(48) } as const;
+    expect(
+      sent(machine.take({ type: 'secured', attempt: attemptOf(), result }), 'slice').length,
+    ).toBeGreaterThan(0);
+    const effects = machine.hear(SERVER, abandon(attemptOf()));
+    expect(sent(effects, 'ready')).toEqual([]);
+    expect(effectsOf(effects, 'train')).toHaveLength(1);
+  });
+
   test('E-09: masked, and its survivors confirmed, it is gone, though one owner never says that its slice came', () => {
     const machine = holding({ ring: ringOf(1000, 16), minParticipants: 3 });
     const invitation = inviteTo(1);

@@ -32,6 +32,8 @@ export interface HeldUpdate {
   readonly base: ModelRef;
   /** The base of the round that a release of it was written for. */
   readonly releasedFor: ModelRef | undefined;
+  /** Whether a slice of it was sent. */
+  readonly hasLeft: boolean;
   /** An attempt of unknown outcome in which all of it was sent. */
   readonly uploadedIn: AttemptId | undefined;
 }
@@ -105,7 +107,9 @@ export class AsyncPart {
     const { training } = this.pace;
     if (training?.hash !== baseHash) return;
     this.set({ training: undefined, isAnnounced: false });
-    this.set({ held: { result, base: training, releasedFor: undefined, uploadedIn: undefined } });
+    this.set({
+      held: { result, base: training, releasedFor: undefined, hasLeft: false, uploadedIn: undefined },
+    });
     this.turn.draft.cached = undefined;
   }
 
@@ -123,6 +127,12 @@ export class AsyncPart {
     this.set({ training: undefined, failedFrom: training?.hash });
     if (stopsReleases(error.code)) this.turn.pause();
     return true;
+  }
+
+  /** A slice of it was sent: masked, it may be in a sum that is not heard of. SPEC A-36. */
+  onLeft(): void {
+    const { held } = this.pace;
+    if (held !== undefined) this.set({ held: { ...held, hasLeft: true } });
   }
 
   /** All of it was sent: it may be in a sum that is not heard of. SPEC E-09. */
@@ -242,9 +252,10 @@ export class AsyncPart {
   }
 
   /** Whether it is of no use for a round from this version of the model, or from a later one. SPEC E-05, E-08, E-09. */
-  private isSpent({ base, releasedFor, uploadedIn }: HeldUpdate, version: number): boolean {
+  private isSpent({ base, releasedFor, hasLeft, uploadedIn }: HeldUpdate, version: number): boolean {
     const { draft, context } = this.turn;
     if (version - base.version > context.pace!.maxStaleness) return true;
+    if (hasLeft && context.ring !== undefined) return true;
     if (uploadedIn !== undefined && version >= uploadedIn.round) return true;
     if (releasedFor === undefined) return false;
     const isOutdated = context.pace!.isNoised && version > releasedFor.version;

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { type NodeId, type ParticipantId, SERVER } from '../../identity/index.ts';
+import { ringOf } from '../../secagg/index.ts';
 import {
   ALICE,
   attemptOf,
@@ -353,6 +354,27 @@ describe('in a round', () => {
     expect(sent(effects, 'slice').map(({ message }) => message.values)).toEqual(
       sent(phases.protecting!().take(sealed), 'slice').map(({ message }) => message.values),
     );
+  });
+
+  test('A-36 P-13: masked, and a slice of it sent, it is trained anew; before that it is used again', () => {
+    const machine = joined({ ring: ringOf(1000, 16), minParticipants: 3 });
+    machine.hear(SERVER, inviteOf());
+    machine.take(trained);
+    machine.take(sealed);
+    const [second, third] = [attemptOf(1), attemptOf(2)];
+    expect(effectsOf(machine.hear(SERVER, inviteOf({ attempt: second })), 'train')).toEqual([]);
+    expect(phaseOf(machine)).toBe('masking');
+    machine.take({ type: 'secured', attempt: second, result: { name: 'open' } });
+    const slices = TRIO.map(() => new Uint8Array(8));
+    const update = { layoutHash: modelOf(0).layoutHash, weight: 7, masking: 'secagg', slices };
+    const result = { name: 'mask', update: update as never, digests: new Uint8Array(48) } as const;
+    expect(sent(machine.take({ type: 'secured', attempt: second, result }), 'slice').length).toBeGreaterThan(
+      0,
+    );
+    // Nobody ever says that a slice came.
+    const effects = machine.hear(SERVER, inviteOf({ attempt: third }));
+    expect(effectsOf(effects, 'train').map(({ attempt }) => attempt)).toEqual([third]);
+    expect(sent(effects, 'slice')).toEqual([]);
   });
 
   const central = { trust: 'central', noiseMultiplier: 1, colluding: 1, mechanism: 'independent' } as const;

@@ -547,13 +547,14 @@ class Turn implements SecureTurn, DrawTurn, PaceTurn {
   }
 
   /**
-   * The update that may be used again. With a share of noise not one that left: whoever never says that it came may have it in a sum
-   * nevertheless, and two sums with different others hide it less than the one that the ledger has. SPEC N-13.
+   * The update that may be used again. Masked, or with a share of noise, not one that left: whoever never says that it came may have it in a
+   * sum nevertheless, and two sums with different others hide it less than one. SPEC A-36, N-13.
    */
   private cachedFrom(baseHash: string): NoisedUpdate | undefined {
     const { cached } = this.draft;
     if (cached?.baseHash !== baseHash) return undefined;
-    return cached.hasLeft && this.context.noise?.trust === 'distributed' ? undefined : cached.update;
+    const isHidden = this.context.ring !== undefined || this.context.noise?.trust === 'distributed';
+    return cached.hasLeft && isHidden ? undefined : cached.update;
   }
 
   /** In a plain round a slice is what it is; in a secure one masks follow from the shares of all. */
@@ -614,6 +615,7 @@ class Turn implements SecureTurn, DrawTurn, PaceTurn {
       this.send(owner, message(slice), { kind: 'slice', slice, owner });
     });
     if (this.draft.cached !== undefined) this.draft.cached = { ...this.draft.cached, hasLeft: true };
+    this.pace.onLeft();
     this.sendToDeputy(round, message);
     this.reportUploaded();
   }
