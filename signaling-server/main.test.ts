@@ -5,7 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import manifest from '../package.json' with { type: 'json' };
 import { type Federation, sampleFederations } from '../shared/federation/index.ts';
+import { NODE_FLAGS } from './node-flags.ts';
 
 // Five starts of a whole server, on a machine that may be busy with other things.
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 120_000 });
@@ -39,7 +41,7 @@ afterAll(async () => {
 
 function run(environment: Record<string, string> = {}): ServerProcess {
   const main = join(import.meta.dirname, 'main.ts');
-  const child = spawn(process.execPath, ['--import', 'tsx', main], {
+  const child = spawn(process.execPath, [...NODE_FLAGS, main], {
     env: { ...process.env, PORT: '0', DATA_DIR: folder, WRITES_PER_MINUTE: '100000', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -87,6 +89,10 @@ async function idsAt(url: string): Promise<Set<string>> {
   return new Set(federations.map(({ id }) => id));
 }
 
+test('npm start gives node what every other start of the server here does', () => {
+  expect(manifest.scripts.start).toContain(` node ${NODE_FLAGS.join(' ')} signaling-server/main.ts`);
+});
+
 test('a setting that is wrong is named, and its value kept quiet', async () => {
   const server = run({ DATABASE_URL: 'mysql://user:password@db' });
   expect((await server.exited)[0]).toBe(1);
@@ -98,7 +104,7 @@ test('the first start shows a key of the operator, this once, and writes it nowh
   const DATA_DIR = join(folder, 'first-start');
   const first = run({ DATA_DIR });
   const { url } = await first.says('listening');
-  const key = await vi.waitFor(() => /mk_\w{16}_[\w-]{43}/.exec(first.errors())![0]);
+  const key = await vi.waitFor(() => /mk_\w{16}_[\w-]{43}/.exec(first.errors())![0], 60_000);
   const me = await fetch(`${url}/api/me`, { headers: { authorization: `Bearer ${key}` } });
   expect(await me.json()).toMatchObject({ kind: 'api-key', role: 'operator' });
   first.child.kill('SIGTERM');

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { NODE_FLAGS } from '../../signaling-server/node-flags.ts';
 
 /** The core of whatever is measured; who measures has the other one. */
 const MEASURED_CORE = '0';
@@ -30,7 +31,7 @@ export interface ProcessOptions {
   /** Answers with 200 once it serves. */
   readonly probe: string;
   readonly environment?: Readonly<Record<string, string>>;
-  /** For node itself. */
+  /** For node itself, beside those that the server is run with. */
   readonly nodeOptions?: readonly string[];
 }
 
@@ -52,7 +53,7 @@ export async function startProcess(options: ProcessOptions): Promise<ProcessUnde
   const child = spawn(
     'taskset',
     [
-      ...['--cpu-list', MEASURED_CORE, process.execPath, ...nodeOptions, '--import', 'tsx'],
+      ...['--cpu-list', MEASURED_CORE, process.execPath, ...nodeOptions, ...NODE_FLAGS],
       ...[join(import.meta.dirname, '../..', file), ...args],
     ],
     { env: { ...process.env, ...environment }, stdio: ['ignore', 'ignore', 'pipe'] },
