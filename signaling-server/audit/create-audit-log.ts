@@ -1,4 +1,4 @@
-import { check, checkInteger } from '../../shared/errors/index.ts';
+import { check, checkInteger, toErrorRecord } from '../../shared/errors/index.ts';
 import { type Identity, isParticipantId, toBase64Url } from '../../shared/identity/index.ts';
 import { type CryptoRandom, webCryptoRandom } from '../../shared/random/index.ts';
 import type { Caller } from '../access/principal.ts';
@@ -10,6 +10,7 @@ import { checkFacts } from './facts.ts';
 import { nameParticipants } from './name-participants.ts';
 import { pseudonymBook } from './pseudonyms.ts';
 import { readLines } from './read-lines.ts';
+import { recordChange } from './record-change.ts';
 import { type AuditLine, CUT_ACTION, verifyChain } from './verify-chain.ts';
 
 export interface AuditOptions {
@@ -67,6 +68,9 @@ export function createAuditLog({
   let waiting: Waiting[] = [];
   let isWriting = false;
   let head: Head | undefined;
+  /** What came of changes, while the database is away: written down with whatever is next. */
+  const owed: { readonly caller: Caller; readonly event: AuditEvent }[] = [];
+  let paying: Promise<void> | undefined;
   /** Who came first is named first, so that the order of calls is that of entries. */
   let naming: Promise<unknown> = Promise.resolve();
 
@@ -107,6 +111,38 @@ export function createAuditLog({
   }
 
   const append = async (caller: Caller, event: AuditEvent): Promise<AuditEntry> => {
+    const entry = await writeEntry(caller, event);
+    if (owed.length > 0) void payOwed();
+    return entry;
+  };
+
+  const end = async (caller: Caller, event: AuditEvent): Promise<void> => {
+    try {
+      await append(caller, event);
+    } catch (thrown) {
+      if (!isStorageError(thrown)) throw thrown;
+      owed.push({ caller, event });
+    }
+  };
+
+  /** What cannot be written yet stays owed: the next entry, or the next checkpoint, tries again. */
+  function payOwed(): Promise<void> {
+    const pay = async (): Promise<void> => {
+      for (let next = owed[0]; next !== undefined; next = owed[0]) {
+        await writeEntry(next.caller, next.event);
+        owed.shift();
+      }
+    };
+    paying ??= pay()
+      // It is still owed.
+      .catch(() => undefined)
+      .finally(() => {
+        paying = undefined;
+      });
+    return paying;
+  }
+
+  const writeEntry = async (caller: Caller, event: AuditEvent): Promise<AuditEntry> => {
     const { principal, origin } = caller;
     check(ACTION.test(event.action), 'argument.invalid', 'This cannot be an action of the audit log.', {
       path: 'action',
@@ -142,6 +178,7 @@ export function createAuditLog({
   };
 
   async function checkpoint(): Promise<void> {
+    await payOwed();
     const newest = await rows.head();
     if (newest === undefined || (await rows.newestCheckpoint())?.seq === newest.seq) return;
     const unsigned = { ...newest, atMs: nowMs() };
@@ -160,6 +197,7 @@ export function createAuditLog({
 
   return {
     append,
+    record: recordChange(append, end),
     checkpoint,
     verify,
     pseudonymOf: pseudonyms.of,
@@ -212,6 +250,10 @@ export function createAuditLog({
     if (!isParticipantId(id)) return text;
     return `participant:${(await pseudonyms.find(id)) ?? id}`;
   }
+}
+
+function isStorageError(thrown: unknown): boolean {
+  return toErrorRecord(thrown).code.startsWith('storage.');
 }
 
 /** What comes from outside must neither break a line of a log nor be refused by a database. */

@@ -6,17 +6,18 @@ export function jsonLine(entry: AuditEntry): string {
   return canonicalJson(entry);
 }
 
-/** Facility 13, log audit (RFC 5424, section 6.2.1); severity 6, informational, and 4, warning, for what was refused. */
+/** Facility 13, log audit (RFC 5424, section 6.2.1); severity 6, informational, and 4, warning, for what was refused or failed. */
 const FACILITY = 13;
 const INFORMATIONAL = 6;
 const WARNING = 4;
+const WARNS: ReadonlySet<string | undefined> = new Set(['refused', 'failed']);
 
 /**
  * The same as a syslog message (RFC 5424, section 6) in octet-counting frames (RFC 6587, section 3.4.1). The text is the JSON line
  * behind a byte order mark, which says that it is UTF-8 (section 6.4).
  */
 export function syslogFrame(entry: AuditEntry, host: string): Uint8Array {
-  const priority = 8 * FACILITY + (entry.outcome === 'refused' ? WARNING : INFORMATIONAL);
+  const priority = 8 * FACILITY + (WARNS.has(entry.outcome) ? WARNING : INFORMATIONAL);
   const at = new Date(entry.atMs).toISOString();
   const header = `<${priority}>1 ${at} ${headerText(host, 255)} murmuration - ${headerText(entry.action, 32)} -`;
   const message = Buffer.from(`${header} \uFEFF${jsonLine(entry)}`);

@@ -52,6 +52,7 @@ test('lines are taken one by one, from a file too, and no more after the first f
     entries: 2499,
     checkpoints: 0,
     broken: { seq: 2500, why: 'the entry was changed after it was written' },
+    unfinished: [],
   });
   expect(taken).toBe(2500);
 });

@@ -11,7 +11,7 @@ export type AuditLine =
 export const CUT_ACTION = 'audit.cut';
 
 /**
- * Checks a log, oldest line first, in memory that does not grow with it. It finds entries that were changed, removed, added or swapped,
+ * Checks a log, oldest line first, in memory that grows with what is unfinished alone. It finds entries that were changed, removed, added or swapped,
  * checkpoints that this key did not sign, and a log whose end is missing as far as a checkpoint reaches. A log that was cut for its age begins
  * with the checkpoint it was cut at, and an entry that says so and was signed. What was written after the last checkpoint can be taken off unseen: keep a copy
  * elsewhere (a SIEM). SPEC V-01, V-02, V-05.
@@ -30,6 +30,8 @@ export async function verifyChain(
   return walk.verdict(walk.end());
 }
 
+const MAX_UNFINISHED = 100;
+
 interface Fault {
   readonly seq: number;
   readonly why: string;
@@ -43,6 +45,7 @@ function createWalk(publicKey: Uint8Array) {
   let cutAt: Checkpoint | undefined;
   let declaredAt: number | undefined;
   let isCutSigned = false;
+  const unfinished = new Set<number>();
 
   function entryFault(entry: AuditEntry): Fault | undefined {
     const { seq } = entry;
@@ -55,6 +58,8 @@ function createWalk(publicKey: Uint8Array) {
       return { seq, why: 'the entry does not follow the one before it: that was exchanged, or this was' };
     head = { seq, hash: entry.hash };
     entries++;
+    if (entry.outcome === 'begun') unfinished.add(seq);
+    else if (typeof entry.after?.intent === 'number') unfinished.delete(entry.after.intent);
     if (entry.action === CUT_ACTION && entry.after?.upTo === cutAt?.seq && entry.after?.hash === cutAt?.hash)
       declaredAt ??= seq;
     return undefined;
@@ -94,6 +99,7 @@ function createWalk(publicKey: Uint8Array) {
       entries,
       checkpoints,
       broken: broken ?? null,
+      unfinished: [...unfinished].slice(0, MAX_UNFINISHED),
     }),
   };
 }

@@ -194,5 +194,18 @@ export function accessContract(name: string, opened: () => Database): void {
       await repository().writeSettings('ward', settings);
       expect(await repository().readSettings('ward')).toEqual(settings);
     });
+
+    test('the first to claim a federation owns it, and nothing that was set is lost', async () => {
+      for (const owner of ['key:1', 'key:2']) await repository().claimSettings('claimed', owner);
+      expect(await repository().readSettings('claimed')).toEqual({
+        admission: 'open',
+        control: 'open',
+        owner: 'key:1',
+      });
+      const settings = { admission: 'members', control: 'managed', owner: null } as const;
+      await repository().writeSettings('set', settings);
+      await repository().claimSettings('set', 'key:1');
+      expect(await repository().readSettings('set')).toEqual(settings);
+    });
   });
 }

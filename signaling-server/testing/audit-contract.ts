@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { MurmurationError } from '../../shared/errors/index.ts';
 import { createNobleIdentity, type Identity, type ParticipantId } from '../../shared/identity/index.ts';
 import { webCryptoRandom } from '../../shared/random/index.ts';
 import type { Caller } from '../access/principal.ts';
@@ -41,7 +42,81 @@ export function auditContract(name: string, opened: () => Database): void {
       expect(first!.previousHash).toBe(GENESIS_HASH);
       expect(second!.previousHash).toBe(first!.hash);
       expect(third).toMatchObject({ previousHash: second!.hash, actor: 'system', outcome: 'done' });
-      expect(await audit.verify()).toEqual({ ok: true, entries: 3, checkpoints: 0, broken: null });
+      expect(await audit.verify()).toEqual({
+        ok: true,
+        entries: 3,
+        checkpoints: 0,
+        broken: null,
+        unfinished: [],
+      });
+    });
+
+    test('V-13: whoever changes something is named before it, and what came of it after', async () => {
+      let end: (count: number) => void = () => undefined;
+      const work = audit.record(SYSTEM, {
+        action: 'participant.block',
+        subject: `participant:${ALICE}`,
+        before: { count: 1 },
+        after: { count: 2 },
+        effect: () => new Promise<number>((resolve) => (end = resolve)),
+        found: (count) => ({ after: { count } }),
+      });
+      await expect.poll(() => audit.newestSeq()).toBe(1);
+      // It is under way, or the server died over it: there is no telling.
+      expect(await open().verify()).toMatchObject({ ok: true, unfinished: [1] });
+      await audit.forget(ALICE);
+      end(3);
+      expect(await work).toBe(3);
+      const [done, begun] = (await audit.list({})).items;
+      expect(begun).toMatchObject({ outcome: 'begun', before: { count: 1 }, after: { count: 2 } });
+      expect(done).toMatchObject({ outcome: 'done', before: { count: 1 }, after: { count: 3, intent: 1 } });
+      expect(done!.subject).toBe(begun!.subject);
+      expect(await audit.verify()).toMatchObject({ ok: true, unfinished: [] });
+    });
+
+    test('V-13: an effect that fails is told as that, and not as done', async () => {
+      const effect = () => Promise.reject(new MurmurationError('http.conflict', 'No.'));
+      const change = {
+        action: 'training.pause',
+        subject: 'training:1',
+        before: { n: 1 },
+        after: { n: 2 },
+        effect,
+      };
+      await expect(audit.record(SYSTEM, change)).rejects.toMatchObject({ code: 'http.conflict' });
+      const [failed] = (await audit.list({})).items;
+      expect(failed).toMatchObject({
+        seq: 2,
+        outcome: 'failed',
+        code: 'http.conflict',
+        after: { intent: 1 },
+      });
+      expect(failed).not.toHaveProperty('before');
+      expect(await audit.verify()).toMatchObject({ ok: true, unfinished: [] });
+    });
+
+    test('V-13: while the log cannot be written nothing begins; what began is told of when it can', async () => {
+      let isAway = true;
+      const away: Database['run'] = async (statement) => {
+        if (isAway) throw new MurmurationError('storage.unavailable', 'There is no access to the database.');
+        return opened().run(statement);
+      };
+      const flaky = createAuditLog({ database: { ...opened(), run: away }, identity, random });
+      const effect = vi.fn(async () => {
+        isAway = true;
+        return 'paused';
+      });
+      const pause = () => flaky.record(SYSTEM, { action: 'training.pause', subject: 'training:1', effect });
+      await expect(pause()).rejects.toMatchObject({ code: 'storage.unavailable' });
+      expect(effect).not.toHaveBeenCalled();
+      isAway = false;
+      // It was: whoever asks again because it was told otherwise would do it twice.
+      expect(await pause()).toBe('paused');
+      expect((await audit.verify()).unfinished).toEqual([1]);
+      isAway = false;
+      await flaky.checkpoint();
+      expect((await audit.list({})).items.map(({ outcome }) => outcome)).toEqual(['done', 'begun']);
+      expect(await audit.verify()).toMatchObject({ ok: true, entries: 2, unfinished: [] });
     });
 
     test('an entry is in the database when append resolves, in the order of calls', async () => {

@@ -27,6 +27,7 @@ import { type Leadership, localLeadership } from '../replicas/leadership.ts';
 import { type Database, openDatabase } from '../storage/database.ts';
 import { fileBlobStore } from '../storage/file-blob-store.ts';
 import { repositoryOver } from '../storage/repository.ts';
+import { notedAudit } from './noted-audit.ts';
 import { silentLog } from './silent-log.ts';
 
 export const EXAMPLES = 100;
@@ -77,6 +78,7 @@ export interface HostWorld {
   readonly lines: Record<string, unknown>[];
   readonly audited: AuditEvent[];
   readonly events: ServerEvent[];
+  emit(event: ServerEvent): void;
   stateOf: Coordination['stateOf'];
   logged(matches: (line: Record<string, unknown>) => boolean): Promise<Record<string, unknown>>;
   /** The next event that matches, or one that came. */
@@ -146,12 +148,7 @@ export async function openHost(options: HostOptions = {}): Promise<HostWorld> {
     events,
     budgets,
     leadership,
-    audit: {
-      async append(_, event) {
-        audited.push(event);
-        return event as never;
-      },
-    },
+    audit: notedAudit((event) => audited.push(event)),
     controlOf: (federation) => options.controlOf?.(federation) ?? 'managed',
     queue: { work: async () => undefined, send: async () => undefined },
     maxConcurrent: options.maxConcurrent ?? 10,
@@ -208,6 +205,7 @@ export async function openHost(options: HostOptions = {}): Promise<HostWorld> {
     lines,
     audited,
     events: happened,
+    emit: events.emit,
     stateOf: coordination.stateOf,
     logged: (matches) => found(() => lines.find(matches)),
     event: <T extends ServerEvent['type']>(type: T, matches: (event: EventOf<T>) => boolean = () => true) =>

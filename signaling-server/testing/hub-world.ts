@@ -24,6 +24,7 @@ export interface WorldOptions {
   readonly lookupFederation?: (id: string) => Promise<boolean>;
   readonly refusalFor?: NonNullable<HubOptions['refusalFor']>;
   readonly admit?: NonNullable<HubOptions['admit']>;
+  readonly onRefused?: NonNullable<HubOptions['onRefused']>;
   /** Makes it one of several replicas. */
   readonly replica?: Pick<HubOptions, 'bus' | 'tokenKey'>;
 }
@@ -44,6 +45,7 @@ export async function startWorld(options: WorldOptions = {}) {
     iceServers: (participant) => [{ urls: ['stun:stun.example.org'], username: participant }],
     ...(options.refusalFor === undefined ? {} : { refusalFor: options.refusalFor }),
     ...(options.admit === undefined ? {} : { admit: options.admit }),
+    ...(options.onRefused === undefined ? {} : { onRefused: options.onRefused }),
     ...(options.limits === undefined ? {} : { limits: options.limits }),
     ...(options.nodeLimits === undefined ? {} : { nodeLimits: options.nodeLimits }),
   });

@@ -3,13 +3,18 @@ import { compileModel } from '../../shared/training/index.ts';
 import { makeModel } from '../../shared/update/index.ts';
 import { openQueue } from '../jobs/open-queue.ts';
 import { operationsRepository } from '../jobs/operations-repository.ts';
+import { createOverseer } from '../jobs/overseer.ts';
 import type { JobQueue } from '../jobs/queue.ts';
+import { createTrainingChanges } from '../jobs/training-changes.ts';
 import type { StoredTraining } from '../jobs/training-machine.ts';
 import { trainingRepository } from '../jobs/training-repository.ts';
+import { createRetention } from '../rights/retention.ts';
+import { DEFAULT_RETENTION } from '../rights/retention-periods.ts';
 import type { Database } from '../storage/database.ts';
 import { idempotencyKeys, incidents, switches, trainings } from '../storage/operator-schema.ts';
 import type { Repository } from '../storage/repository.ts';
 import { plainFederation } from './host-world.ts';
+import { notedAudit } from './noted-audit.ts';
 import { silentLog } from './silent-log.ts';
 
 export interface OpenedJobs {
@@ -17,6 +22,8 @@ export interface OpenedJobs {
   readonly repository: Repository;
   close(): Promise<void>;
 }
+
+const DAY_MS = 86_400_000;
 
 function trainingOf(id: string, change: Partial<StoredTraining> = {}): StoredTraining {
   return {
@@ -115,6 +122,100 @@ export function jobsContract(name: string, open: () => Promise<OpenedJobs>): voi
       expect(await kept().takeKey({ ...claim, request: 'other', result: 'second' })).toEqual(taken);
       expect((await kept().takeKey({ ...claim, principal: 'q', result: 'third' })).result).toBe('third');
       expect(await kept().findKey('p', 'other')).toBeUndefined();
+    });
+
+    test('J-13: of those who take the last places at one moment no more get one than there are', async () => {
+      for (let round = 1; round <= 5; round++) {
+        const ids = ['a', 'b', 'c', 'd', 'e', 'f'].map((letter) => `${letter}${round}`);
+        const created = await Promise.all(ids.map((id) => kept().insertTraining(trainingOf(id))));
+        const outcomes = await Promise.all(
+          created.map((training) =>
+            kept().beginTraining({ ...training, status: 'RUNNING', revision: 1 }, 0, 2 * round),
+          ),
+        );
+        expect(outcomes.toSorted()).toEqual(['begun', 'begun', 'full', 'full', 'full', 'full']);
+      }
+      const running = (await kept().listUnfinished()).filter(({ status }) => status === 'RUNNING');
+      expect(running).toHaveLength(10);
+      // A place is its own already, the answer may be lost, and what was decided by an older revision is decided again.
+      const own = { ...running[0]!, status: 'RUNNING' as const };
+      expect(await kept().beginTraining({ ...own, revision: 2 }, 1, 10)).toBe('begun');
+      expect(await kept().beginTraining({ ...own, revision: 2 }, 1, 10)).toBe('begun');
+      expect(await kept().beginTraining({ ...own, reason: 'other', revision: 2 }, 1, 10)).toBe('changed');
+      expect(await operations().readSwitches()).toEqual(new Set());
+    });
+
+    test('J-13: two servers on one database begin what is due together, and no more than may run', async () => {
+      const most = 2;
+      const servers = [1, 2].map(() => {
+        const changes = createTrainingChanges({
+          repository: kept(),
+          maxConcurrent: most,
+          events: { emit: () => undefined },
+          nowMs: () => 5,
+        });
+        return createOverseer({
+          trainings: kept(),
+          operations: operations(),
+          controlsOf: async () => new Map(),
+          repository: { getRun: async () => ({ round: 0 }) } as never,
+          changes,
+          leadership: { lead: async () => undefined },
+          maxConcurrent: most,
+          log: silentLog,
+          pollMs: 1_000_000,
+        });
+      });
+      const statuses = async () => (await kept().listUnfinished()).map(({ status }) => status);
+      for (const id of ['a', 'b', 'c', 'd', 'e', 'f']) await kept().insertTraining(trainingOf(id));
+      await Promise.all(servers.map((server) => server.refresh()));
+      expect((await statuses()).toSorted()).toEqual([
+        ...Array(most).fill('RUNNING'),
+        ...Array(4).fill('SCHEDULED'),
+      ]);
+      await Promise.all(servers.map((server) => server.close()));
+    });
+
+    test('J-13: one that is to go on while all places are taken waits for its turn', async () => {
+      const changes = createTrainingChanges({
+        repository: kept(),
+        maxConcurrent: 1,
+        events: { emit: () => undefined },
+        nowMs: () => 5,
+      });
+      await kept().insertTraining(trainingOf('a', { status: 'PAUSED' }));
+      await kept().insertTraining(trainingOf('b', { status: 'PAUSED', reason: 'incident' }));
+      await kept().insertTraining(trainingOf('c'));
+      const became = async (id: string, type: 'resume' | 'calm') =>
+        (await changes.apply(id, { type })).training.status;
+      expect((await changes.apply('c', { type: 'begin', round: 0 })).training.status).toBe('RUNNING');
+      expect([await became('a', 'resume'), await became('b', 'calm')]).toEqual(['SCHEDULED', 'SCHEDULED']);
+      await changes.apply('c', { type: 'pause', reason: 'operator' });
+      expect((await changes.apply('a', { type: 'begin', round: 0 })).training.status).toBe('RUNNING');
+      expect(await became('c', 'resume')).toBe('SCHEDULED');
+    });
+
+    test('V-12: keys of requests go when they are older than a week', async () => {
+      const nowMs = 100 * DAY_MS;
+      const { requests } = DEFAULT_RETENTION;
+      expect(requests).toBe(7);
+      const claim = { principal: 'p', request: 'r', result: 'i' };
+      await kept().takeKey({ ...claim, key: 'old', atMs: nowMs - requests * DAY_MS - 1 });
+      await kept().takeKey({ ...claim, key: 'new', atMs: nowMs - requests * DAY_MS });
+      const none = { metrics: 0, records: 0, transcripts: 0, audit: 0, inactiveParticipants: 0, alerts: 0 };
+      const retention = createRetention({
+        database: opened.database,
+        periods: { ...none, requests },
+        audit: { ...notedAudit(() => undefined), cut: async () => 0, checkpoint: async () => undefined },
+        blobs: { delete: async () => undefined },
+        deletion: {} as never,
+        checkClock: async () => undefined,
+        log: silentLog,
+        nowMs: () => nowMs,
+      });
+      expect(await retention.sweep()).toEqual({ ...none, requests: 1 });
+      expect(await kept().findKey('p', 'old')).toBeUndefined();
+      expect(await kept().findKey('p', 'new')).toBeDefined();
     });
 
     test('switches are as they were set last; incidents are closed together', async () => {

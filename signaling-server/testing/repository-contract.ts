@@ -291,6 +291,22 @@ export function repositoryContract(name: string, open: () => Promise<OpenedRepos
         expect(await repository.listLineage('nothing', 0, 10)).toEqual([]);
       });
 
+      test('Q-26: the best is of those that were evaluated on the newest held-out set', async () => {
+        const [one, another] = ['1'.repeat(64), '2'.repeat(64)];
+        const on = (heldOut: string, correct: number) => ({ ...evaluation(correct), heldOut });
+        await repository.saveRecord('replaced-set', recordOf(1, { evaluation: on(one, 9) }));
+        expect(await repository.bestVersion('replaced-set')).toBe(1);
+        await repository.saveRecord('replaced-set', recordOf(2, { evaluation: on(another, 5) }));
+        await repository.saveRecord('replaced-set', recordOf(3, { evaluation: on(another, 6) }));
+        await repository.saveRecord('replaced-set', recordOf(4));
+        expect(await repository.bestVersion('replaced-set')).toBe(3);
+        const accuracies = async (set: string | null) =>
+          (await repository.listMetrics('replaced-set', 0, set)).filter(({ name }) => name === 'accuracy');
+        expect((await accuracies(another)).map(({ round }) => round)).toEqual([2, 3]);
+        expect((await accuracies(one)).map(({ round }) => round)).toEqual([1]);
+        expect(await accuracies(null)).toEqual([]);
+      });
+
       test('the file of the best version stays, whatever is saved after it', async () => {
         await repository.saveModel('kept', modelOf(1, 1, 2));
         await repository.saveRecord('kept', recordOf(1, { evaluation: evaluation(9) }));

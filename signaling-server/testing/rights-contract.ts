@@ -6,6 +6,8 @@ import { verifyChain } from '../../shared/ledger/index.ts';
 import { webCryptoRandom } from '../../shared/random/index.ts';
 import { SYSTEM } from '../access/principal.ts';
 import { createAuditLog, type ServerAuditLog } from '../audit/create-audit-log.ts';
+import { subjectIdOf } from '../privacy/subject.ts';
+import { createAccounts } from '../rights/accounts.ts';
 import { createConsents } from '../rights/consent.ts';
 import { createDeletion, type Deletion, type ErasurePorts } from '../rights/deletion.ts';
 import { type ErasedRegister, erasedRegister } from '../rights/erased.ts';
@@ -49,8 +51,8 @@ export function rightsContract(
       forgetParticipant: async (participant) => {
         forgotten.push(participant);
       },
-      reloadHistory: (federation) => {
-        reloaded.push(federation);
+      tellErased: (_, federations) => {
+        reloaded.push(...federations);
       },
       rollBack: async (run, version) => {
         rolledBack.push(`${run} ${version}`);
@@ -72,6 +74,7 @@ export function rightsContract(
         database: opened().database,
         audit,
         deletion,
+        accounts: createAccounts({ database: opened().database, audit, identity, random, nowMs: () => 6000 }),
         consents: createConsents({
           database: opened().database,
           getFederation: repository.getFederation,
@@ -298,6 +301,70 @@ export function rightsContract(
       await expect(
         deletionOver(opened().database).erase(SYSTEM, { participant: ALICE }),
       ).rejects.toMatchObject({ code: 'http.not-found' });
+    });
+
+    test('V-17: an account has its export and its deletion, and nobody whose name is alike', async () => {
+      const { database } = opened();
+      const [account, alike] = ['https://id.example#ann', 'https://id.example#anna'];
+      // A row of each table that can name an account, which names this one.
+      const declared = PERSONAL_DATA.filter(({ accounts }) => accounts !== undefined);
+      for (const { table, accounts } of declared) {
+        // Rows of a chain are as they were written: what is refused below is in it.
+        if (table === schema.auditEntries) continue;
+        const { principals = [], users = [] } = accounts!;
+        for (const [columns, name] of [
+          [principals, `user:${account}`],
+          [users, table === schema.budgetEntries ? subjectIdOf(account) : account],
+        ] as const)
+          for (const column of columns)
+            await execute(
+              database,
+              sql`update ${table} set ${sql.identifier(column.name)} = ${name}
+                where ctid = (select ctid from ${table} where ${accounts!.only ?? sql`true`} order by ctid limit 1)`,
+            );
+      }
+      const spare = { id: 'spare', reason: 'none', untilMs: 1, kind: null, federation: null } as const;
+      await database.run((db) => db.insert(schema.silences).values({ ...spare, createdBy: `user:${alike}` }));
+      const service = serviceOver(deletionOver(database));
+      const as = (kind: 'token' | 'api-key', user: string, scopes: readonly 'rights:write'[] = []) => ({
+        ...SYSTEM,
+        principal: { ...SYSTEM.principal, kind, name: `user:${user}`, user, scopes: new Set(scopes) },
+      });
+      for (const caller of [as('token', alike), as('api-key', account), callerAs(ALICE)]) {
+        await expect(service.exportAccount(caller, account)).rejects.toMatchObject({
+          code: 'http.forbidden',
+        });
+        await expect(service.eraseAccount(caller, account)).rejects.toMatchObject({ code: 'http.forbidden' });
+      }
+      const operator = as('token', 'op', ['rights:write']);
+      for (const other of [ALICE, `participant:${ALICE}`, '', 'a\nb'])
+        await expect(service.eraseAccount(operator, other)).rejects.toMatchObject({
+          code: 'argument.invalid',
+        });
+
+      let text = '';
+      for await (const piece of await service.exportAccount(as('token', account), account)) text += piece;
+      const { tables } = JSON.parse(text) as Exported;
+      const filled = tables.filter(({ rows }) => rows.length > 0).map(({ table }) => table);
+      expect(filled.sort()).toEqual(declared.map(({ table }) => getTableName(table)).sort());
+      expect(text).not.toContain(alike);
+
+      const { receipt } = await service.eraseAccount(operator, account);
+      expect(
+        verifyReceipt(await service.eraseAccount(as('token', account), account), identity.publicKey),
+      ).toBe(true);
+      expect(receipt.tables.map(({ table }) => table).sort()).toEqual(filled.sort());
+      const left = new Set([...(await placesOf(account)), ...(await placesOf(subjectIdOf(account)))]);
+      // The audit names who answers for what was done; another name begins alike.
+      expect([...left].filter((place) => !place.startsWith('audit_entries.'))).toEqual([
+        'silences.created_by',
+      ]);
+      expect(
+        (await database.run((db) => db.select().from(schema.silences))).map(({ createdBy }) => createdBy),
+      ).toContain(`user:${alike}`);
+      const keys = await database.run((db) => db.select().from(schema.apiKeys));
+      expect(keys.filter(({ revokedAtMs }) => revokedAtMs === 6000)).toHaveLength(1);
+      expect(await audit.verify()).toMatchObject({ ok: true });
     });
 
     test('asked for twice at once it is done once', async () => {

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { NODE_FLAGS } from '../node-flags.ts';
 
 export interface LogLine {
   readonly msg: string;
@@ -58,7 +59,7 @@ export function killableServer(environment: Readonly<Record<string, string>>): K
     },
     async start() {
       const from = lines.length;
-      const started = spawn(process.execPath, ['--import', 'tsx', MAIN], {
+      const started = spawn(process.execPath, [...NODE_FLAGS, MAIN], {
         env: { ...process.env, ...environment },
         stdio: ['ignore', 'pipe', 'ignore'],
       });
