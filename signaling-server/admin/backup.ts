@@ -6,6 +6,7 @@ import { check, hasCode, MurmurationError } from '../../shared/errors/index.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
 import { appliedMigration } from '../storage/schema-version.ts';
 import { storageError } from '../storage/storage-error.ts';
+import { ERASURES, readErased, writeRegister } from './erasure-register.ts';
 import { MANIFEST, MANIFEST_HASH, type Manifest, type ServerState, stateHash } from './manifest.ts';
 import type { SqlSession } from './sql-session.ts';
 import { digestTable } from './table-rows.ts';
@@ -121,6 +122,8 @@ async function writeBackup(
   await writeWhole(join(draft, MANIFEST), [Buffer.from(text)]);
   const hash = createHash('sha256').update(text).digest('hex');
   await writeWhole(join(draft, MANIFEST_HASH), [Buffer.from(`${hash}\n`)]);
+  const register = await writeRegister(await readErased(source.session.run));
+  if (register !== undefined) await writeWhole(join(draft, ERASURES), [Buffer.from(register)]);
   await rename(draft, target);
   return manifest;
 }

@@ -445,7 +445,7 @@ describe('orders', () => {
       role: 'auditor',
       createdBy: 'operator:command-line',
     });
-    expect((await command('verify-audit', place)).report.checks[0]!.detail).toContain('3 entries');
+    expect((await command('verify-audit', place)).report.checks[0]!.detail).toContain('4 entries');
   });
 
   test('drain sets the switch that servers obey, and takes it back', async () => {

@@ -3,16 +3,19 @@ import { check } from '../../shared/errors/index.ts';
 import type { Role } from '../access/permission.ts';
 import type { ServerConfig } from '../config.ts';
 import { openBlobStore } from '../storage/open-blob-store.ts';
-import { type BackupSource, backUp } from './backup.ts';
+import { type BackupSource, backUp, readState } from './backup.ts';
+import type { Carried } from './carry-erasures.ts';
 import { complianceCheck } from './compliance-check.ts';
 import { createKey } from './create-key.ts';
 import { drain } from './drain.ts';
+import { eraseAgain } from './erase-again.ts';
 import { healthCheck } from './health-check.ts';
+import { stateHash as stateHashOf } from './manifest.ts';
 import { migrate } from './migrate.ts';
 import { openStorage, type Storage } from './open-storage.ts';
 import { privacyValidate } from './privacy-validate.ts';
 import { type RemoteServer, remoteDrain, remoteHealth, remoteKey } from './remote.ts';
-import { failed, passed, type Report, reportOf } from './report.ts';
+import { type Check, failed, passed, type Report, reportOf, warned } from './report.ts';
 import { restore, targetName } from './restore.ts';
 import { securityAudit } from './security-audit.ts';
 import { openSession } from './sql-session.ts';
@@ -37,6 +40,8 @@ export interface CommandOptions {
   readonly folder?: string | undefined;
   readonly force?: boolean;
   readonly confirm?: string | undefined;
+  /** Of restore: a register of erasures, where the database that knew them is gone. */
+  readonly erasures?: string | undefined;
   /** Asked instead of the data, where that makes sense. */
   readonly server?: RemoteServer | undefined;
   /** Of drain: rounds may start again. */
@@ -99,7 +104,7 @@ export async function runCommand(
     case 'backup':
       return { report: await onSession((source) => backupReport(source, folderOf(options), nowMs)) };
     case 'restore':
-      return { report: await onSession((target) => restoreReport(target, options, config, nowMs)) };
+      return { report: await restoreReport(onSession, onStorage, options, config, nowMs) };
     case 'health-check':
       if (server !== undefined) return { report: await remoteHealth(server, nowMs) };
       return { report: await healthCheck(() => openStorage(config, log), config.dataDir, nowMs) };
@@ -141,18 +146,32 @@ async function backupReport(source: BackupSource, folder: string, nowMs: number)
   );
 }
 
+type On<T> = <R>(work: (target: T) => Promise<R>) => Promise<R>;
+
 async function restoreReport(
-  target: BackupSource,
+  onSession: On<BackupSource>,
+  onStorage: On<Storage>,
   options: CommandOptions,
   config: ServerConfig,
   nowMs: number,
 ): Promise<Report> {
-  const { manifest, stateHash, schema } = await restore(target, {
-    folder: folderOf(options),
-    confirmation: options.force === true ? options.confirm : undefined,
-    name: targetName(config),
-  });
-  const isSame = stateHash === manifest.stateHash;
+  const restored = await onSession((target) =>
+    restore(target, {
+      folder: folderOf(options),
+      confirmation: options.force === true ? options.confirm : undefined,
+      name: targetName(config),
+      erasures: options.erasures,
+      nowMs,
+    }),
+  );
+  const { manifest, schema, erasures, isUntold, isAsBackedUp } = restored;
+  let { stateHash } = restored;
+  if (erasures.registered > 0 || erasures.ordered > 0) {
+    await onStorage((storage) =>
+      eraseAgain(storage, openBlobStore(config.dataDir, config.blobPlace), erasures),
+    );
+    stateHash = stateHashOf(await onSession((target) => readState(target)));
+  }
   return reportOf(
     'restore',
     nowMs,
@@ -164,11 +183,24 @@ async function restoreReport(
       schema === manifest.schema
         ? passed('schema', `It is of this version: ${schema}.`)
         : passed('schema', `Migrated to ${schema} after that.`),
-      isSame || schema !== manifest.schema
+      isAsBackedUp
         ? passed('state', `SHA-256 ${stateHash}`)
         : failed('state', `SHA-256 ${stateHash}, other than the backup's ${manifest.stateHash}.`),
+      erasuresCheck(erasures, isUntold),
     ],
-    { schema, stateHash, backupStateHash: manifest.stateHash },
+    { schema, stateHash, backupStateHash: manifest.stateHash, erasures },
+  );
+}
+
+function erasuresCheck({ registered, ordered }: Carried, isUntold: boolean): Check {
+  if (isUntold)
+    return warned(
+      'erasures',
+      'Whoever was deleted since the backup is back: the database was empty, and no --erasures FILE was given.',
+    );
+  return passed(
+    'erasures',
+    `${registered} deletions since the backup stay known; ${ordered} participants that it brought back were deleted again.`,
   );
 }
 

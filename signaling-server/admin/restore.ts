@@ -12,7 +12,9 @@ import {
 } from '../storage/schema-version.ts';
 import { storageError } from '../storage/storage-error.ts';
 import { type BackupSource, readState } from './backup.ts';
-import { type Manifest, readManifest, stateHash } from './manifest.ts';
+import { type Carried, carryErasures } from './carry-erasures.ts';
+import { readErased, readRegister } from './erasure-register.ts';
+import { type Manifest, readManifest, type ServerState, stateHash } from './manifest.ts';
 import type { DatabasePlace, SqlSession } from './sql-session.ts';
 import { digestTable, inOrderOfReference, insertRows, quoted } from './table-rows.ts';
 
@@ -22,6 +24,9 @@ export interface RestoreOptions {
   readonly confirmation: string | undefined;
   /** What {@link targetName} says of the target. */
   readonly name: string;
+  /** A register of erasures, where the database that knew them is gone. */
+  readonly erasures?: string | undefined;
+  readonly nowMs: number;
 }
 
 export interface Restored {
@@ -29,6 +34,12 @@ export interface Restored {
   /** Of what is there now. Other than the manifest's only where the schema has moved on since. */
   readonly stateHash: string;
   readonly schema: string;
+  /** What was erased since the backup, and is to be erased again: {@link carryErasures}. */
+  readonly erasures: Carried;
+  /** Nothing was there that could have told of erasures since, and no register was given. */
+  readonly isUntold: boolean;
+  /** But for erasures, what is there is what the backup holds. */
+  readonly isAsBackedUp: boolean;
 }
 
 const PAGE_ROWS = 200;
@@ -44,12 +55,13 @@ export function targetName({ dataDir, databaseUrl }: DatabasePlace): string {
  * Puts a backup in the place of whatever the database holds, in one transaction, and checks every table by its hash before it is committed. A backup of an
  * older schema is restored as it was, checked, and then migrated.
  * @throws `storage.conflict` for a target that is not empty and was not named; `storage.locked` while servers use it; `storage.corrupt` naming
- * what of the backup is damaged. In all these cases the target stays as it was.
+ * what of the backup is damaged; `argument.invalid` for a register of another server. In all these cases the target stays as it was.
  */
 export async function restore(target: BackupSource, options: RestoreOptions): Promise<Restored> {
   const { session, blobs, dataDir } = target;
-  const { folder, confirmation, name } = options;
+  const { folder, confirmation, name, nowMs } = options;
   const manifest = await readManifest(folder);
+  const register = options.erasures === undefined ? undefined : await readRegister(options.erasures);
   await checkFiles(folder, manifest);
   const migrations = readMigrations();
   const at = migrations.findIndex(({ tag }) => tag === manifest.schema);
@@ -70,15 +82,30 @@ export async function restore(target: BackupSource, options: RestoreOptions): Pr
       received: put,
     });
   }
-  await session.writing(async () => {
+  const replaced = await readErased(session.run);
+  const erasures = await session.writing(async () => {
     await clear(session, migrations);
     await applyMigrations(session.run, migrations.slice(0, at + 1));
     await load(session, folder, manifest);
     await applyMigrations(session.run, migrations.slice(at + 1));
+    return carryErasures(session.run, replaced, register, nowMs);
   });
   await restoreFiles(folder, manifest, dataDir);
   const state = await readState(target);
-  return { manifest, stateHash: stateHash(state), schema: state.schema };
+  return {
+    manifest,
+    stateHash: stateHash(state),
+    schema: state.schema,
+    erasures,
+    isUntold: replaced.identity === undefined && register === undefined,
+    isAsBackedUp: state.schema !== manifest.schema || bareHash(state) === bareHash(manifest),
+  };
+}
+
+/** Of all but the two tables that erasures are carried over into. */
+function bareHash({ schema, tables, blobs, files }: ServerState): string {
+  const others = tables.filter(({ name }) => name !== 'erasures' && name !== 'erased_participants');
+  return stateHash({ schema, tables: others, blobs, files });
 }
 
 /** Everything is read and hashed before anything is changed. */

@@ -2,10 +2,15 @@ import type { Storage } from './open-storage.ts';
 import { type Check, failed, passed, type Report, reportOf, warned } from './report.ts';
 
 export async function auditCheck({ audit }: Pick<Storage, 'audit'>): Promise<Check> {
-  const { ok, entries, checkpoints, broken } = await audit.verify();
+  const { ok, entries, checkpoints, broken, unfinished } = await audit.verify();
   if (!ok) return failed('audit chain', `Broken at entry ${broken?.seq}: ${broken?.why}.`);
   if (entries > 0 && checkpoints === 0)
     return warned('audit chain', `${entries} entries verify, but no checkpoint was signed yet.`);
+  if (unfinished.length > 0)
+    return warned(
+      'audit chain',
+      `${entries} entries and ${checkpoints} signed checkpoints verify. Begun, and nothing says what came of it: ${unfinished.join(', ')}.`,
+    );
   return passed('audit chain', `${entries} entries and ${checkpoints} signed checkpoints verify.`);
 }
 

@@ -43,7 +43,7 @@ export interface ConsentOptions {
   readonly database: Database;
   /** @throws `federation.unknown`. */
   readonly getFederation: (id: string) => Promise<Federation>;
-  readonly audit: Pick<AuditLog, 'append'>;
+  readonly audit: Pick<AuditLog, 'record'>;
   /** Takes it out of the federation at once: no more rounds, on any replica, and its connection ends by this name. */
   readonly bar: (federation: string, participant: ParticipantId, reason: MurmurationError) => Promise<void>;
   readonly nowMs?: () => number;
@@ -101,18 +101,20 @@ export function createConsents({
     if (given.some((row) => row.policy === policy && row.withdrawnAtMs === null)) return;
     // Decided where it is written: it may be withdrawn while a hello is looked at.
     const before = sql`from ${consents} where federation = ${federation} and participant = ${participant}`;
-    await database.run((db) =>
-      db.execute(sql`insert into ${consents} (federation, participant, policy, given_at_ms)
-        select ${federation}, ${participant}, ${policy}, ${nowMs()}::bigint
-        where ${isRenewal}::boolean or not exists (select 1 ${before})
-          or exists (select 1 ${before} and withdrawn_at_ms is null)
-        on conflict do nothing`),
-    );
-    if (!isRenewal && (await isWithdrawn(federation, participant))) throw withdrawn();
-    await audit.append(caller, {
+    await audit.record(caller, {
       action: 'consent.given',
       subject: `participant:${participant}`,
       after: { federation, policy },
+      async effect() {
+        await database.run((db) =>
+          db.execute(sql`insert into ${consents} (federation, participant, policy, given_at_ms)
+            select ${federation}, ${participant}, ${policy}, ${nowMs()}::bigint
+            where ${isRenewal}::boolean or not exists (select 1 ${before})
+              or exists (select 1 ${before} and withdrawn_at_ms is null)
+            on conflict do nothing`),
+        );
+        if (!isRenewal && (await isWithdrawn(federation, participant))) throw withdrawn();
+      },
     });
   }
 
@@ -158,27 +160,31 @@ export function createConsents({
     },
 
     async withdraw(caller, federation, participant) {
+      if ((await rowsOf(participant, federation)).length === 0) return false;
       const withdrawnAtMs = nowMs();
-      const gone = await database.run((db) =>
-        db
-          .update(consents)
-          .set({ withdrawnAtMs })
-          .where(
-            and(
-              eq(consents.federation, federation),
-              eq(consents.participant, participant),
-              isNull(consents.withdrawnAtMs),
-            ),
-          )
-          .returning({ policy: consents.policy }),
-      );
-      // Asked again, because the answer was lost, it is barred again.
-      if (gone.length === 0 && !(await isWithdrawn(federation, participant))) return false;
-      await bar(federation, participant, withdrawn());
-      await audit.append(caller, {
+      await audit.record(caller, {
         action: 'consent.withdrawn',
         subject: `participant:${participant}`,
-        after: { federation, policies: gone.map(({ policy }) => policy) },
+        after: { federation },
+        async effect() {
+          const gone = await database.run((db) =>
+            db
+              .update(consents)
+              .set({ withdrawnAtMs })
+              .where(
+                and(
+                  eq(consents.federation, federation),
+                  eq(consents.participant, participant),
+                  isNull(consents.withdrawnAtMs),
+                ),
+              )
+              .returning({ policy: consents.policy }),
+          );
+          // Asked again, because the answer was lost, it is barred again.
+          await bar(federation, participant, withdrawn());
+          return gone.map(({ policy }) => policy);
+        },
+        found: (policies) => ({ after: { federation, policies } }),
       });
       return true;
     },

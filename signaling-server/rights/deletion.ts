@@ -24,8 +24,8 @@ export interface ErasurePorts {
    * keeper, ration, what was reported of its device. Resolves once no round under way has it.
    */
   forgetParticipant(participant: ParticipantId): Promise<void>;
-  /** Coordinators hold the history of a federation in memory, and tell it to who comes: they read it anew. */
-  reloadHistory?(federation: string): void;
+  /** Rows name it no more: every replica lets go of what it holds of it, and reads the history of these federations anew. */
+  tellErased?(participant: ParticipantId, federations: readonly string[]): void;
   /** Makes an earlier version of a run the newest. @throws why not, such as `http.conflict`. */
   rollBack?(run: string, version: number): Promise<void>;
 }
@@ -78,7 +78,8 @@ interface Outcome {
   readonly rollbacks: Readonly<Record<string, string>>;
 }
 
-interface Erasure {
+/** A deletion that is to be carried out: a row of `erasures`, which {@link Deletion.resume} goes on with. */
+export interface Erasure {
   readonly id: string;
   readonly alias: string;
   readonly requestedAtMs: number;
@@ -89,6 +90,29 @@ type Treated = Exclude<PersonalTable, { readonly places: 'none' }>;
 const TREATED = PERSONAL_DATA.filter((each): each is Treated => each.places !== 'none');
 /** It is changed last, by the statement that ends the deletion. */
 const OWN_TABLE = erasures;
+
+export function newErasure(
+  { participant, rollBack = false, exclude = true }: ErasureOrder,
+  random: CryptoRandom,
+  requestedAtMs: number,
+): Erasure {
+  return {
+    id: randomBytes(16).toString('base64url'),
+    alias: freshAlias(random),
+    requestedAtMs,
+    progress: {
+      participant,
+      rollBack,
+      excluded: exclude,
+      done: [],
+      blobs: [],
+      federations: [],
+      rows: {},
+      contributions: [],
+      rollbacks: {},
+    },
+  };
+}
 
 export function createDeletion(options: DeletionOptions): Deletion {
   const { database, blobs, audit, erased, identity, random, ports, nowMs = Date.now } = options;
@@ -109,24 +133,8 @@ export function createDeletion(options: DeletionOptions): Deletion {
       subject: `participant:${participant}`,
       after: { rollBack, exclude },
     });
-    const progress: Progress = {
-      participant,
-      rollBack,
-      excluded: exclude,
-      done: [],
-      blobs: [],
-      federations: [],
-      rows: {},
-      contributions: [],
-      rollbacks: {},
-    };
-    const erasure: Erasure = {
-      id: randomBytes(16).toString('base64url'),
-      alias: freshAlias(random),
-      requestedAtMs: nowMs(),
-      progress,
-    };
-    const { id, alias, requestedAtMs } = erasure;
+    const erasure = newErasure({ participant, rollBack, exclude }, random, nowMs());
+    const { id, alias, requestedAtMs, progress } = erasure;
     await database.run((db) =>
       db
         .insert(erasures)
@@ -207,7 +215,7 @@ export function createDeletion(options: DeletionOptions): Deletion {
       await deleteUnnamed(database, blobs, progress.blobs);
       return { blobs: [] };
     });
-    for (const federation of new Set(progress.federations)) ports.reloadHistory?.(federation);
+    ports.tellErased?.(participant, [...new Set(progress.federations)]);
     return finish({ ...erasure, progress });
   }
 

@@ -20,6 +20,14 @@ const MAX_IDS = 10_000;
  * Ids are kept as HMAC-SHA-256 under a salt that comes of the server's signing key (Ed25519 signatures are deterministic, RFC 8032, section
  * 5.1.6): the same on every replica and after a restart, and of no use to whoever has the table without the key.
  */
+export async function erasedHash(identity: Pick<Identity, 'sign'>): Promise<(participant: string) => string> {
+  const salt = createHash('sha256')
+    .update(await identity.sign(SALT))
+    .digest();
+  return (participant) => createHmac('sha256', salt).update(participant).digest('hex');
+}
+
+/** @param identity of the server: {@link erasedHash}. */
 export async function erasedRegister({
   database,
   identity,
@@ -29,11 +37,7 @@ export async function erasedRegister({
   readonly identity: Pick<Identity, 'sign'>;
   readonly nowMs?: () => number;
 }): Promise<ErasedRegister> {
-  const salt = createHash('sha256')
-    .update(await identity.sign(SALT))
-    .digest();
-  const hashOf = (participant: string): string =>
-    createHmac('sha256', salt).update(participant).digest('hex');
+  const hashOf = await erasedHash(identity);
   /** Nobody ever leaves the register. */
   const known = new Set<string>();
 

@@ -9,14 +9,16 @@ import type { ServerAuditLog } from '../audit/create-audit-log.ts';
 import { type AuditFeed, startFeed } from '../audit/feed.ts';
 import { senderTo } from '../audit/siem-senders.ts';
 import type { SiemTarget } from '../audit/siem-url.ts';
+import { checkClock } from '../clock-check.ts';
 import type { ServerConfig } from '../config.ts';
-import type { Coordination } from '../coordination/host.ts';
+import type { ServerEvents } from '../events.ts';
 import type { HubServer } from '../hub/index.ts';
 import type { JobQueue } from '../jobs/queue.ts';
 import type { Leadership, Lease } from '../replicas/leadership.ts';
 import type { Database } from '../storage/database.ts';
 import type { Repository } from '../storage/repository.ts';
 import { federationSettings, members } from '../storage/schema.ts';
+import { createAccounts } from './accounts.ts';
 import { type Consents, createConsents } from './consent.ts';
 import { createDeletion } from './deletion.ts';
 import type { ErasedRegister } from './erased.ts';
@@ -30,6 +32,7 @@ export interface RightsContext {
   /** Guarded by `guardErased`. */
   readonly repository: Repository;
   readonly audit: ServerAuditLog;
+  readonly events: Pick<ServerEvents, 'emit'>;
   readonly erased: ErasedRegister;
   readonly identity: Identity;
   readonly random: CryptoRandom;
@@ -41,7 +44,7 @@ export interface Rights {
   readonly service: RightsService;
   readonly consents: Consents;
   /** The live parts come later: until then nobody is connected. */
-  useLive(parts: Pick<HubServer, 'expel'> & Pick<Coordination, 'reload'>): void;
+  useLive(parts: Pick<HubServer, 'expel'>): void;
   /** Signs the audit log, feeds it to a SIEM, sweeps by age, and goes on with deletions that were cut short. */
   start(parts: { readonly queue: JobQueue; readonly leadership: Leadership }): Promise<void>;
   close(): Promise<void>;
@@ -54,7 +57,7 @@ const PAGE = 200;
 
 /** Audit that is signed and fed, and the rights of data subjects, as one part of the server. */
 export function openRights(context: RightsContext): Rights {
-  const { config, database, repository, audit, erased, identity, random, live, log } = context;
+  const { config, database, repository, audit, events, erased, identity, random, live, log } = context;
   const { blobs, getFederation } = repository;
   let parts: Parameters<Rights['useLive']>[0] | undefined;
   let closers: (() => Promise<unknown>)[] = [];
@@ -76,7 +79,8 @@ export function openRights(context: RightsContext): Rights {
     ports: {
       // Coordinators hear that it left, and end what it was in; what they know of it goes with them.
       forgetParticipant: async (participant) => parts?.expel(participant, wasDeleted()),
-      reloadHistory: (federation) => parts?.reload(federation),
+      tellErased: (participant, federations) =>
+        events.emit({ type: 'participant-erased', participant, federations }),
       async rollBack(run, version) {
         const { federation } = await repository.getRun(run);
         const { hash } = await repository.findVersion(run, version);
@@ -109,6 +113,7 @@ export function openRights(context: RightsContext): Rights {
     audit,
     consents,
     deletion,
+    accounts: createAccounts({ database, audit, identity, random }),
     async record() {
       const facts: FederationFacts[] = [];
       for await (const each of federations()) facts.push(each);
@@ -168,6 +173,7 @@ export function openRights(context: RightsContext): Rights {
         deletion,
         periods: config.retention,
         ...(feed === undefined ? {} : { fedSeq: feed.takenSeq }),
+        checkClock: () => checkClock(database),
         log,
       });
       const sweeping = await runRetention(

@@ -1,3 +1,4 @@
+import { type SQL, sql } from 'drizzle-orm';
 import type { PgColumn, PgTable } from 'drizzle-orm/pg-core';
 import * as schema from '../storage/schema.ts';
 
@@ -12,6 +13,16 @@ interface Declared {
   readonly table: PgTable;
   /** What a row says, for whoever reads an export or the record of processing. */
   readonly says: string;
+  /** Where it can name an account, as a whole text; and what becomes of that when the account is deleted: rights/accounts.ts. */
+  readonly accounts?: {
+    /** They hold names of principals: `user:iss#sub`. */
+    readonly principals?: readonly PgColumn[];
+    /** They hold the name of the account, or what its budget is kept under. */
+    readonly users?: readonly PgColumn[];
+    /** Rows of others, such as departments, can hold the same text. */
+    readonly only?: SQL;
+    readonly onDeletion: 'delete' | 'pseudonymize' | 'keep';
+  };
 }
 
 /** What the server keeps of participants, table by table, and what becomes of it when one is deleted. */
@@ -79,6 +90,7 @@ export const PERSONAL_DATA: readonly PersonalTable[] = [
   },
   {
     table: schema.budgetEntries,
+    accounts: { users: [schema.budgetEntries.subject], only: sql`kind = 'user'`, onDeletion: 'delete' },
     says: 'Its own privacy budget, and what its queries were charged: limits and charges.',
     // As a user it is `participant:ID`.
     places: [within(schema.budgetEntries.subject)],
@@ -101,6 +113,7 @@ export const PERSONAL_DATA: readonly PersonalTable[] = [
   },
   {
     table: schema.trainings,
+    accounts: { principals: [schema.trainings.createdBy], onDeletion: 'pseudonymize' },
     says: 'An order to train that names who may take part.',
     places: [
       within(schema.trainings.clients),
@@ -115,6 +128,7 @@ export const PERSONAL_DATA: readonly PersonalTable[] = [
   },
   {
     table: schema.idempotencyKeys,
+    accounts: { principals: [schema.idempotencyKeys.principal], onDeletion: 'delete' },
     says: 'A request that was answered, kept so that it is not carried out twice.',
     places: [within(schema.idempotencyKeys.principal)],
     onDeletion: 'delete',
@@ -122,6 +136,7 @@ export const PERSONAL_DATA: readonly PersonalTable[] = [
   },
   {
     table: schema.members,
+    accounts: { users: [schema.members.user], onDeletion: 'pseudonymize' },
     says: 'Which federations it was admitted to, by what, for which user and department.',
     places: [id(schema.members.participant), within(schema.members.via)],
     onDeletion: 'delete',
@@ -137,6 +152,7 @@ export const PERSONAL_DATA: readonly PersonalTable[] = [
   },
   {
     table: schema.federationSettings,
+    accounts: { principals: [schema.federationSettings.owner], onDeletion: 'pseudonymize' },
     says: 'Who may take part in a federation, and who created it.',
     places: [within(schema.federationSettings.owner)],
     onDeletion: 'pseudonymize',
@@ -144,6 +160,7 @@ export const PERSONAL_DATA: readonly PersonalTable[] = [
   },
   {
     table: schema.switches,
+    accounts: { principals: [schema.switches.setBy], onDeletion: 'pseudonymize' },
     says: 'A switch of the whole server, and who set it.',
     places: [within(schema.switches.setBy), within(schema.switches.reason)],
     onDeletion: 'pseudonymize',
@@ -151,6 +168,11 @@ export const PERSONAL_DATA: readonly PersonalTable[] = [
   },
   {
     table: schema.apiKeys,
+    accounts: {
+      principals: [schema.apiKeys.createdBy],
+      users: [schema.apiKeys.user],
+      onDeletion: 'pseudonymize',
+    },
     says: 'A key to the API, who made it and for whom.',
     places: [within(schema.apiKeys.createdBy), within(schema.apiKeys.name), within(schema.apiKeys.user)],
     onDeletion: 'pseudonymize',
@@ -158,6 +180,7 @@ export const PERSONAL_DATA: readonly PersonalTable[] = [
   },
   {
     table: schema.invitations,
+    accounts: { principals: [schema.invitations.createdBy], onDeletion: 'pseudonymize' },
     says: 'An invitation, and who made it.',
     places: [within(schema.invitations.createdBy), within(schema.invitations.label)],
     onDeletion: 'pseudonymize',
@@ -165,6 +188,7 @@ export const PERSONAL_DATA: readonly PersonalTable[] = [
   },
   {
     table: schema.alerts,
+    accounts: { principals: [schema.alerts.acknowledgedBy], onDeletion: 'pseudonymize' },
     says: 'A condition that somebody was woken for.',
     places: [
       within(schema.alerts.fingerprint),
@@ -176,6 +200,7 @@ export const PERSONAL_DATA: readonly PersonalTable[] = [
   },
   {
     table: schema.silences,
+    accounts: { principals: [schema.silences.createdBy], onDeletion: 'pseudonymize' },
     says: 'Alerts that are not told of for a while, and who decided so.',
     places: [within(schema.silences.createdBy), within(schema.silences.reason)],
     onDeletion: 'pseudonymize',
@@ -183,6 +208,7 @@ export const PERSONAL_DATA: readonly PersonalTable[] = [
   },
   {
     table: schema.promotions,
+    accounts: { principals: [schema.promotions.promotedBy], onDeletion: 'pseudonymize' },
     says: 'A version that was offered as the one to use, and who decided so.',
     places: [within(schema.promotions.promotedBy)],
     onDeletion: 'pseudonymize',
@@ -190,6 +216,7 @@ export const PERSONAL_DATA: readonly PersonalTable[] = [
   },
   {
     table: schema.incidents,
+    accounts: { principals: [schema.incidents.openedBy], onDeletion: 'pseudonymize' },
     says: 'The report of an incident.',
     places: [
       within(schema.incidents.openedBy),
@@ -209,6 +236,7 @@ export const PERSONAL_DATA: readonly PersonalTable[] = [
   },
   {
     table: schema.pseudonymKeys,
+    accounts: { users: [schema.pseudonymKeys.participant], onDeletion: 'delete' },
     says: 'The key that links it to its name in the audit log. The export gives the name.',
     places: [id(schema.pseudonymKeys.participant)],
     onDeletion: 'delete',
@@ -217,6 +245,7 @@ export const PERSONAL_DATA: readonly PersonalTable[] = [
   },
   {
     table: schema.auditEntries,
+    accounts: { principals: [schema.auditEntries.actor, schema.auditEntries.subject], onDeletion: 'keep' },
     says: 'What was done by it or to it, under the name that the audit log has for it.',
     places: 'by-pseudonym',
     onDeletion: 'keep',

@@ -31,7 +31,7 @@ export interface SignedReceipt {
 }
 
 export const NOTICE =
-  'Models that were computed before stay as they are, unless they were taken back: a model cannot unlearn. Copies of models, and of the history of rounds, that other participants hold are out of reach of this server. Backups are overwritten in their own time, and a deletion is to be carried out again after one is restored.';
+  'Models that were computed before stay as they are, unless they were taken back: a model cannot unlearn. Copies of models, and of the history of rounds, that other participants hold are out of reach of this server. Backups are overwritten in their own time, and a deletion is carried out again when one is restored over what knows of it.';
 
 /** The first line separates it from everything else that the server signs. */
 export function receiptStatement(receipt: ErasureReceipt): Uint8Array<ArrayBuffer> {

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { MurmurationError } from '../../shared/errors/index.ts';
 import { parseFederation, sampleFederations } from '../../shared/federation/index.ts';
 import { createNobleIdentity } from '../../shared/identity/index.ts';
 import { webCryptoRandom } from '../../shared/random/index.ts';
@@ -101,10 +102,17 @@ test('V-12: what is older than its period goes, what is needed stays, and the sw
       resume: () => Promise.resolve(),
     },
     fedSeq: () => Promise.resolve(fed),
+    checkClock: async () => {
+      if (isWrong) throw new MurmurationError('server.clock-wrong', 'The clock is an hour ahead.');
+    },
     log: silentLog,
     nowMs,
   });
   let fed = 0;
+  let isWrong = true;
+  await expect(retention.sweep()).rejects.toMatchObject({ code: 'server.clock-wrong' });
+  expect(await blobs.has(old.blob)).toBe(true);
+  isWrong = false;
   expect(await retention.sweep()).toEqual({
     metrics: 0,
     records: 0,
@@ -149,6 +157,7 @@ test('V-12: a period of 0 keeps for ever; what fails holds nothing else up', asy
     audit: createAuditLog({ database, identity: createNobleIdentity(webCryptoRandom(globalThis.crypto)) }),
     periods: { ...DEFAULT_RETENTION, metrics: 0, audit: 0 },
     deletion: { erase: () => Promise.reject(new Error('no')), resume: () => Promise.resolve() },
+    checkClock: async () => undefined,
     log: { info: () => undefined, error: ((about: { what: string }) => faults.push(about.what)) as never },
   });
   const swept = await retention.sweep();

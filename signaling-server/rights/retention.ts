@@ -15,11 +15,13 @@ import { deleteUnnamed } from './transcripts.ts';
 export interface RetentionOptions {
   readonly database: Database;
   readonly blobs: Pick<BlobStore, 'delete'>;
-  readonly audit: Pick<ServerAuditLog, 'append' | 'cut' | 'checkpoint'>;
+  readonly audit: Pick<ServerAuditLog, 'record' | 'cut' | 'checkpoint'>;
   readonly deletion: Deletion;
   readonly periods: RetentionPeriods;
   /** Last entry that a feed of the audit has given away; what comes after it is not cut off. */
   readonly fedSeq?: () => Promise<number>;
+  /** @throws when the clock that ages are told by cannot be right. */
+  readonly checkClock: () => Promise<void>;
   readonly log: Pick<Logger, 'error' | 'info'>;
   readonly nowMs?: () => number;
 }
@@ -27,7 +29,10 @@ export interface RetentionOptions {
 export type Swept = Readonly<Record<keyof RetentionPeriods, number>>;
 
 export interface Retention {
-  /** Once over all. What fails is logged and tried again with the next; it holds nothing else up. */
+  /**
+   * Once over all. What fails is logged and tried again with the next; it holds nothing else up.
+   * @throws `server.clock-wrong`, and nothing was deleted.
+   */
   sweep(): Promise<Swept>;
 }
 
@@ -37,9 +42,9 @@ const BATCH = 5_000;
 const MAX_PARTICIPANTS = 100;
 const RUN_IS_OVER = sql`not exists (select 1 from runs where runs.id = rows.run and runs.status = 'open')`;
 
-/** Deletes what is older than its period. Each sweep that found something is an entry of the audit. SPEC V-12. */
+/** Deletes what is older than its period. Each sweep is in the audit, with how much it found. SPEC V-12. */
 export function createRetention(options: RetentionOptions): Retention {
-  const { database, blobs, audit, deletion, periods, fedSeq, log, nowMs = Date.now } = options;
+  const { database, blobs, audit, deletion, periods, fedSeq, checkClock, log, nowMs = Date.now } = options;
 
   async function remove(table: string, where: SQL): Promise<number> {
     const name = sql.identifier(table);
@@ -98,24 +103,32 @@ export function createRetention(options: RetentionOptions): Retention {
     requests: (beforeMs) => remove('idempotency_keys', sql`rows.created_at_ms < ${beforeMs}`),
   };
 
+  async function sweepAll(): Promise<Swept> {
+    const swept = Object.fromEntries(Object.keys(periods).map((name) => [name, 0])) as Record<
+      keyof RetentionPeriods,
+      number
+    >;
+    for (const name of Object.keys(sweeps) as (keyof RetentionPeriods)[]) {
+      const days = periods[name];
+      if (days === 0) continue;
+      try {
+        swept[name] = await sweeps[name](nowMs() - days * DAY_MS);
+      } catch (thrown) {
+        log.error({ what: name, code: toErrorRecord(thrown).code, err: thrown }, 'retention failed');
+      }
+    }
+    return swept;
+  }
+
   return {
     async sweep() {
-      const swept = Object.fromEntries(Object.keys(periods).map((name) => [name, 0])) as Record<
-        keyof RetentionPeriods,
-        number
-      >;
-      for (const name of Object.keys(sweeps) as (keyof RetentionPeriods)[]) {
-        const days = periods[name];
-        if (days === 0) continue;
-        try {
-          swept[name] = await sweeps[name](nowMs() - days * DAY_MS);
-        } catch (thrown) {
-          log.error({ what: name, code: toErrorRecord(thrown).code, err: thrown }, 'retention failed');
-        }
-      }
-      if (Object.values(swept).some((count) => count > 0))
-        await audit.append(SYSTEM, { action: 'retention.swept', subject: 'server', after: swept });
-      return swept;
+      await checkClock();
+      return audit.record(SYSTEM, {
+        action: 'retention.swept',
+        subject: 'server',
+        effect: sweepAll,
+        found: (swept) => ({ after: swept }),
+      });
     },
   };
 }

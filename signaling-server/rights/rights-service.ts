@@ -5,6 +5,7 @@ import type { Caller, Origin, Principal } from '../access/principal.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
 import type { Database } from '../storage/database.ts';
 import { erasures } from '../storage/schema.ts';
+import type { Accounts } from './accounts.ts';
 import type { Consent, Consents } from './consent.ts';
 import type { Deletion } from './deletion.ts';
 import { exportParticipant } from './export.ts';
@@ -36,6 +37,9 @@ export interface RightsService {
     participant: string,
     options?: { readonly rollBack?: boolean },
   ): Promise<SignedReceipt>;
+  /** Of an account, which has the rights of a participant over what names it: by its own token, or by `rights:write`. */
+  exportAccount(caller: Caller, account: string): Promise<AsyncIterable<string>>;
+  eraseAccount(caller: Caller, account: string): Promise<SignedReceipt>;
   consents(caller: Caller, participant: string): Promise<readonly Consent[]>;
   /** @throws `http.not-found` where there is none to withdraw. */
   withdrawConsent(caller: Caller, federation: string, participant: string): Promise<void>;
@@ -53,15 +57,20 @@ export interface RightsOptions {
   readonly audit: AuditLog;
   readonly consents: Consents;
   readonly deletion: Deletion;
+  readonly accounts: Accounts;
   readonly record: () => Promise<ProcessingRecord>;
   readonly nowMs?: () => number;
 }
+
+/** Of an issuer and a subject together. */
+const MAX_ACCOUNT_LENGTH = 512;
 
 export function createRightsService({
   database,
   audit,
   consents,
   deletion,
+  accounts,
   record,
   nowMs = Date.now,
 }: RightsOptions): RightsService {
@@ -80,6 +89,21 @@ export function createRightsService({
     const { principal } = caller;
     if (principal.participant === participant || (mayOthers && actsForOthers(principal))) return participant;
     await refuse(caller, action, `participant:${participant}`);
+    throw forbidden();
+  }
+
+  /** Whoever holds a key that was made for an account is not the account. */
+  async function admitAccount(caller: Caller, action: string, account: string): Promise<void> {
+    const isName = account.length > 0 && account.length <= MAX_ACCOUNT_LENGTH && !/\p{Cc}/u.test(account);
+    check(
+      isName && !isParticipantId(account.replace(/^participant:/, '')),
+      'argument.invalid',
+      'This is not the name of an account.',
+      { path: 'account', expected: 'iss#sub of a token, or the user of a key' },
+    );
+    const { principal } = caller;
+    if ((principal.kind === 'token' && principal.user === account) || actsForOthers(principal)) return;
+    await refuse(caller, action, `user:${account}`);
     throw forbidden();
   }
 
@@ -104,6 +128,17 @@ export function createRightsService({
       // Others trained that model too.
       if (rollBack) await admitOperator(caller, 'rights.rollback-ordered');
       return deletion.erase(caller, { participant: id, rollBack });
+    },
+
+    async exportAccount(caller, account) {
+      await admitAccount(caller, 'rights.exported', account);
+      await audit.append(caller, { action: 'rights.exported', subject: `user:${account}` });
+      return accounts.exportAccount(account);
+    },
+
+    async eraseAccount(caller, account) {
+      await admitAccount(caller, 'rights.account-deletion-started', account);
+      return accounts.eraseAccount(caller, account);
     },
 
     async consents(caller, participant) {
@@ -179,7 +214,7 @@ function actsForOthers({ scopes, federation }: Principal): boolean {
 }
 
 function forbidden(): MurmurationError {
-  return new MurmurationError('http.forbidden', 'Only the participant itself, or an operator, may do this.', {
-    expected: "the participant's own token or signature, or the scope rights:write",
+  return new MurmurationError('http.forbidden', 'Only whom it is about, or an operator, may do this.', {
+    expected: 'the own token, or signature, of whom it is about, or the scope rights:write',
   });
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { check, MurmurationError } from '../../shared/errors/index.ts';
 import {
   fromBase64Url,
@@ -87,8 +88,8 @@ export function replayGuard(): (request: SignedRequest, nowMs: number) => void {
   return (request, nowMs) => {
     if (!ONCE.has(request.action)) return;
     for (const [key, untilMs] of seen) if (untilMs < nowMs) seen.delete(key);
-    // What is signed rather than the signature, which may be written in more than one way.
-    const key = new TextDecoder().decode(requestStatement(request));
+    // What is signed rather than the signature, which may be written in more than one way. Hashed: whoever exports may be deleted next.
+    const key = createHash('sha256').update(requestStatement(request)).digest('base64');
     check(!seen.has(key), 'wire.replayed', 'This request was carried out before.', {
       remedy: 'Sign a new one.',
     });

@@ -30,9 +30,14 @@ export function identityRepository(database: Database, nowMs: () => number): Ide
       const rows = await database.run((db) =>
         db.select({ privateKey: serverIdentity.privateKey }).from(serverIdentity),
       );
-      return nobleIdentity(seedOf(rows[0]?.privateKey ?? ''));
+      return storedIdentity(rows[0]?.privateKey ?? '');
     },
   };
+}
+
+/** @throws `storage.corrupt` for a stored key that is none. */
+export function storedIdentity(privateKey: string): Identity {
+  return nobleIdentity(seedOf(privateKey));
 }
 
 function seedOf(text: string): Uint8Array<ArrayBuffer> {

@@ -117,7 +117,7 @@ for (const [kind, placeOf] of Object.entries(databases)) {
       try {
         const restored = await restore(
           { session, blobs: fileBlobStore(join(target.dataDir, 'blobs')), dataDir: target.dataDir },
-          { folder, confirmation: undefined, name: 'x' },
+          { folder, confirmation: undefined, name: 'x', nowMs: 0 },
         );
         expect(restored.manifest.schema).toBe(tag);
         expect(restored.schema).toBe(newest.tag);

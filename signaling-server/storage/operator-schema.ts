@@ -13,7 +13,7 @@ import {
 } from 'drizzle-orm/pg-core';
 import type { Scope } from '../access/permission.ts';
 import type { AlertKind } from '../alerts/alert.ts';
-import type { AuditFacts } from '../audit/audit-log.ts';
+import type { AuditFacts, AuditOutcome } from '../audit/audit-log.ts';
 import type { TrainingConfig, TrainingStatus } from '../jobs/training.ts';
 
 /** What the operator's side keeps. Times are milliseconds since the Unix epoch. */
@@ -186,7 +186,7 @@ export const auditEntries = pgTable(
     role: text('role'),
     address: text('address').notNull(),
     requestId: text('request_id').notNull(),
-    outcome: text('outcome').$type<'done' | 'refused'>().notNull(),
+    outcome: text('outcome').$type<AuditOutcome>().notNull(),
     code: text('code'),
     before: jsonb('before').$type<AuditFacts>(),
     after: jsonb('after').$type<AuditFacts>(),

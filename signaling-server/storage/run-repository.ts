@@ -4,6 +4,7 @@ import { MurmurationError } from '../../shared/errors/index.ts';
 import { canonicalJson, type Federation } from '../../shared/federation/index.ts';
 import type { ParticipantId } from '../../shared/identity/index.ts';
 import type { Database } from './database.ts';
+import { ofHeldOutSet } from './of-held-out-set.ts';
 import { metrics, modelVersions, participants, type RunStatus, rounds, runs } from './schema.ts';
 
 export interface ModelVersion {
@@ -52,7 +53,8 @@ export interface RunRepository {
   listVersions(run: string): Promise<ModelVersion[]>;
   /** @throws `model.unavailable`. */
   findVersion(run: string, version: number | 'latest'): Promise<ModelVersion>;
-  listMetrics(run: string, fromRound: number): Promise<Metric[]>;
+  /** @param set only what was counted on this held-out set, null being none; left out, on any. */
+  listMetrics(run: string, fromRound: number, set?: string | null): Promise<Metric[]>;
   /** Notes that a device proved this identity. */
   seeParticipant(id: ParticipantId, publicKey: Uint8Array): Promise<void>;
 }
@@ -195,12 +197,18 @@ export function runRepository(database: Database, nowMs: () => number): RunRepos
       });
     },
 
-    async listMetrics(run, fromRound) {
+    async listMetrics(run, fromRound, set) {
       return database.run((db) =>
         db
           .select({ round: metrics.round, name: metrics.name, value: metrics.value })
           .from(metrics)
-          .where(and(eq(metrics.run, run), gte(metrics.round, fromRound)))
+          .where(
+            and(
+              eq(metrics.run, run),
+              gte(metrics.round, fromRound),
+              set === undefined ? undefined : ofHeldOutSet(set),
+            ),
+          )
           .orderBy(asc(metrics.round), asc(metrics.name)),
       );
     },

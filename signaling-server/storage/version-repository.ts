@@ -1,6 +1,7 @@
 import { and, asc, desc, eq, gte, inArray } from 'drizzle-orm';
 import type { EvaluationCounts } from '../../shared/training/port.ts';
 import type { Database } from './database.ts';
+import { newestHeldOutSet, ofHeldOutSet } from './of-held-out-set.ts';
 import { metrics, modelVersions, rounds } from './schema.ts';
 
 /** One version of a run's model, and where it comes from. Version 0, of which there is no record, is left out. */
@@ -11,7 +12,10 @@ export interface Version {
   readonly base: string;
   readonly survivors: number;
   readonly evaluation: EvaluationCounts | null;
-  /** Most accurate of all versions by its evaluation, or of least loss where the target is a value; the first of several. */
+  /**
+   * Most accurate by its evaluation of all versions that were evaluated on the newest held-out set, or of least loss where the target is a
+   * value; the first of several.
+   */
   readonly best: boolean;
   /** Set where the model went back: to which version. */
   readonly rollback: number | null;
@@ -29,12 +33,13 @@ export interface VersionRepository {
 export function versionRepository(database: Database): VersionRepository {
   /** Accuracy decides where anything was ever right; a value target counts nothing as right. */
   const bestVersion = async (run: string): Promise<number | undefined> => {
+    const set = await newestHeldOutSet(database, run);
     const extreme = (name: 'accuracy' | 'loss') =>
       database.run((db) =>
         db
           .select({ round: metrics.round, value: metrics.value })
           .from(metrics)
-          .where(and(eq(metrics.run, run), eq(metrics.name, name)))
+          .where(and(eq(metrics.run, run), eq(metrics.name, name), ofHeldOutSet(set)))
           .orderBy(name === 'accuracy' ? desc(metrics.value) : asc(metrics.value), asc(metrics.round))
           .limit(1),
       );
