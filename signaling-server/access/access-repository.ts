@@ -67,12 +67,15 @@ export interface AccessRepository {
   /** Open to all where nobody has set anything. */
   readSettings(federation: string): Promise<FederationSettings>;
   writeSettings(federation: string, settings: FederationSettings): Promise<void>;
+  claimSettings(federation: string, owner: string): Promise<void>;
 }
 
 /** Of what one key does, its last use is written down at most this often. */
 const USE_EVERY_MS = 60_000;
 /** A use beyond the last makes the column null, which takes the whole statement back. */
 const NOT_NULL_VIOLATION = '23502';
+
+const OPEN_SETTINGS: FederationSettings = { admission: 'open', control: 'open', owner: null };
 
 export function accessRepository(
   { run }: Pick<Database, 'run'>,
@@ -285,7 +288,15 @@ export function accessRepository(
           .from(federationSettings)
           .where(eq(federationSettings.federation, federation)),
       );
-      return rows[0] ?? { admission: 'open', control: 'open', owner: null };
+      return rows[0] ?? OPEN_SETTINGS;
+    },
+    async claimSettings(federation, owner) {
+      await run((db) =>
+        db
+          .insert(federationSettings)
+          .values({ federation, ...OPEN_SETTINGS, owner, updatedAtMs: nowMs() })
+          .onConflictDoNothing(),
+      );
     },
     async writeSettings(federation, { admission, control, owner }) {
       const set = { admission, control, owner, updatedAtMs: nowMs() };

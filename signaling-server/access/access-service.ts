@@ -74,7 +74,7 @@ export interface AccessService {
 export interface AccessServiceOptions {
   readonly repository: AccessRepository;
   readonly authorize: Authorize;
-  readonly audit: Pick<AuditLog, 'append'>;
+  readonly audit: Pick<AuditLog, 'append' | 'record'>;
   /** Of the server: signs invitations. */
   readonly identity: Pick<Identity, 'sign'>;
   readonly nowMs: () => number;
@@ -111,7 +111,7 @@ export function createAccessService(options: AccessServiceOptions): AccessServic
       role: key.role,
       scopes: scopesFor(principal, key),
       federation: key.federation ?? null,
-      user: key.user ?? null,
+      user: key.user ?? (reachesAll(principal) ? null : (principal.user ?? null)),
       department: key.department ?? (reachesAll(principal) ? null : (principal.department ?? null)),
       createdBy: principal.name,
       createdAtMs: nowMs(),
@@ -142,15 +142,17 @@ export function createAccessService(options: AccessServiceOptions): AccessServic
       () => false,
     );
 
-  const noteKey = (
+  const recordKey = <T>(
     caller: Caller,
     action: string,
     { id, role, scopes, federation, expiresAtMs }: AccessKey,
-  ) =>
-    audit.append(caller, {
+    effect: () => Promise<T>,
+  ): Promise<T> =>
+    audit.record(caller, {
       action,
       subject: `key:${id}`,
       after: { role, scopes, federation, expiresAtMs },
+      effect,
     });
 
   const findInvitation = async (federation: string, id: string): Promise<InvitationRow> => {
@@ -163,8 +165,7 @@ export function createAccessService(options: AccessServiceOptions): AccessServic
     async createKey(caller, key) {
       const secret = newSecret();
       const row = { ...(await rowOf(caller, key, 'key')), hash: hashOf(secret) };
-      await repository.putKey(row);
-      await noteKey(caller, 'access.key-created', row);
+      await recordKey(caller, 'access.key-created', row, () => repository.putKey(row));
       return { key: withoutHash(row), secret: formatKey(row.id, secret) };
     },
 
@@ -180,8 +181,7 @@ export function createAccessService(options: AccessServiceOptions): AccessServic
       check(known?.revokedAtMs !== null, 'http.conflict', 'This certificate is registered already.', {
         remedy: 'Revoke that registration first.',
       });
-      await repository.putKey(row);
-      await noteKey(caller, 'access.certificate-registered', row);
+      await recordKey(caller, 'access.certificate-registered', row, () => repository.putKey(row));
       return withoutHash(row);
     },
 
@@ -210,9 +210,10 @@ export function createAccessService(options: AccessServiceOptions): AccessServic
       check(row !== undefined && (await sees(caller, row)), 'http.not-found', 'There is no such key.');
       if (row.federation !== null && row.createdBy !== caller.principal.name)
         await needs(caller, 'access:write', row.federation);
-      // First: asked again, because this failed, it would be revoked already, and never be in the audit.
-      if (row.revokedAtMs === null) await noteKey(caller, 'access.key-revoked', row);
-      const revoked = await repository.revokeKey(id, nowMs());
+      if (row.revokedAtMs !== null) return withoutHash(row);
+      const revoked = await recordKey(caller, 'access.key-revoked', row, () =>
+        repository.revokeKey(id, nowMs()),
+      );
       check(revoked !== undefined, 'http.not-found', 'There is no such key.');
       return withoutHash(revoked.row);
     },
@@ -242,11 +243,11 @@ export function createAccessService(options: AccessServiceOptions): AccessServic
         revokedAtMs: null,
       };
       const token = await signInvitation(identity, row);
-      await repository.putInvitation(row);
-      await audit.append(caller, {
+      await audit.record(caller, {
         action: 'access.invitation-created',
         subject: `invitation:${row.id}`,
         after: { federation, maxUses, expiresAtMs, department: row.department },
+        effect: () => repository.putInvitation(row),
       });
       return { invitation: row, token };
     },
@@ -260,15 +261,14 @@ export function createAccessService(options: AccessServiceOptions): AccessServic
 
     async revokeInvitation(caller, federation, id) {
       await needs(caller, 'access:write', federation);
-      const { revokedAtMs, uses } = await findInvitation(federation, id);
-      if (revokedAtMs === null) {
-        await audit.append(caller, {
-          action: 'access.invitation-revoked',
-          subject: `invitation:${id}`,
-          after: { federation, uses },
-        });
-      }
-      const revoked = await repository.revokeInvitation(id, nowMs());
+      const invitation = await findInvitation(federation, id);
+      if (invitation.revokedAtMs !== null) return invitation;
+      const revoked = await audit.record(caller, {
+        action: 'access.invitation-revoked',
+        subject: `invitation:${id}`,
+        after: { federation, uses: invitation.uses },
+        effect: () => repository.revokeInvitation(id, nowMs()),
+      });
       check(revoked !== undefined, 'http.not-found', 'There is no such invitation.');
       return revoked.row;
     },
@@ -288,19 +288,23 @@ export function createAccessService(options: AccessServiceOptions): AccessServic
 
     async removeMember(caller, federation, participant) {
       await needs(caller, 'participant:write', federation);
-      const removed = await repository.removeMember(federation, participant);
-      check(removed, 'http.not-found', 'There is no such member.');
-      onRemoved(federation, participant);
-      await audit.append(caller, {
+      const member = await repository.member(federation, participant);
+      check(member !== undefined, 'http.not-found', 'There is no such member.');
+      await audit.record(caller, {
         action: 'access.member-removed',
         subject: `participant:${participant}`,
+        before: { via: member.via },
         after: { federation },
+        async effect() {
+          await repository.removeMember(federation, participant);
+          onRemoved(federation, participant);
+        },
       });
     },
   };
 }
 
-/** What the creator does not have it cannot give: neither roles and scopes, nor reach, nor time. */
+/** What the creator does not have it cannot give: neither somebody else's budgets, nor roles and scopes, nor reach, nor time. */
 function checkMayGive(principal: Principal, key: NewKey, expiresAtMs: number | null): void {
   if (!reachesAll(principal)) {
     const isLesser = key.federation !== undefined && ROLES_OF_A_FEDERATION.has(key.role);
@@ -317,6 +321,12 @@ function checkMayGive(principal: Principal, key: NewKey, expiresAtMs: number | n
     'http.forbidden',
     'Your credential cannot charge another department.',
     { path: 'department', expected: 'your own, or none' },
+  );
+  check(
+    reachesAll(principal) || key.user === undefined || key.user === principal.user,
+    'http.forbidden',
+    'Your credential cannot charge another user.',
+    { path: 'user', expected: 'your own, or none' },
   );
   const most: readonly Scope[] = SCOPES_OF_ROLE[key.role];
   for (const scope of key.scopes ?? []) {

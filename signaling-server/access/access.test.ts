@@ -7,6 +7,7 @@ import { type Identity, nobleIdentity, type ParticipantId } from '../../shared/i
 import type { AuditEvent } from '../audit/audit-log.ts';
 import { type Database, openDatabase } from '../storage/database.ts';
 import { clearAccess } from '../testing/access-contract.ts';
+import { notedAudit } from '../testing/noted-audit.ts';
 import { silentLog } from '../testing/silent-log.ts';
 import { firstKeyNotice } from './first-key.ts';
 import { signInvitation } from './invitation-token.ts';
@@ -42,12 +43,7 @@ let identity: Identity;
 let nowMs: number;
 let audited: { readonly actor: string; readonly event: AuditEvent }[];
 let access: Access;
-const audit = {
-  async append({ principal }: Caller, event: AuditEvent) {
-    audited.push({ actor: principal.name, event });
-    return {} as never;
-  },
-};
+const audit = notedAudit((event, { principal }) => audited.push({ actor: principal.name, event }));
 const open = (changes: Partial<Parameters<typeof openAccess>[0]> = {}) =>
   openAccess({
     config: {
@@ -244,12 +240,28 @@ describe('O-08 nobody gives more than it has', () => {
     expect((await make('lab')).key.department).toBe('lab');
   });
 
+  test('a user that it is not is not charged by a key of its making', async () => {
+    const { caller } = await keyOf({ role: 'owner', federation: 'ward', user: 'ann' });
+    const make = (user?: string) =>
+      access.service.createKey(caller, { name: 'node', role: 'participant', federation: 'ward', user });
+    expect(await refusalOf(make('ben'))).toMatchObject({ code: 'http.forbidden', facts: { path: 'user' } });
+    expect((await make()).key.user).toBe('ann');
+    expect((await make('ann')).key.user).toBe('ann');
+    const { caller: nobody } = await keyOf({ role: 'owner', federation: 'ward' });
+    const order = { name: 'node', role: 'participant', federation: 'ward', user: 'ann' } as const;
+    expect(await refusalOf(access.service.createKey(nobody, order))).toMatchObject({
+      code: 'http.forbidden',
+    });
+    // Whose budgets they are, an operator says.
+    expect((await keyOf({ role: 'participant', user: 'ben' })).key.user).toBe('ben');
+  });
+
   test('what cannot be written down is not revoked, and can be asked for again', async () => {
     const { key } = await keyOf({ role: 'auditor' });
-    const append = vi.spyOn(audit, 'append').mockRejectedValueOnce(new Error('The database is away.'));
+    const record = vi.spyOn(audit, 'record').mockRejectedValueOnce(new Error('The database is away.'));
     await expect(access.service.revokeKey(await operator(), key.id)).rejects.toThrow();
     expect((await access.repository.keyById(key.id))!.revokedAtMs).toBeNull();
-    append.mockRestore();
+    record.mockRestore();
     await access.service.revokeKey(await operator(), key.id);
     await access.service.revokeKey(await operator(), key.id);
     expect(actions()).toEqual(['access.key-created', 'access.key-revoked']);
@@ -337,6 +349,27 @@ describe('admission', () => {
     return access.service.createInvitation(await operator(), federation, terms);
   };
   const via = async (participant = ALICE) => (await access.repository.member('ward', participant))?.via;
+
+  test('O-09 guesses at the door of the hub count with those at others, by address', async () => {
+    const { secret } = await keyOf({ role: 'participant' });
+    await hello(secret, BOB);
+    const guess = () => refusalOf(hello('mk_0000000000000000_'.padEnd(63, 'x')));
+    const elsewhere = (text: string) =>
+      access.authenticate({ bearer: text, certificate: undefined, address: '192.0.2.1' });
+    for (let i = 0; i < 30; i++) {
+      expect(await guess()).toMatchObject({ code: 'http.unauthorized' });
+      expect(await refusalOf(elsewhere(`guess of an operator key ${i}`))).toMatchObject({
+        code: 'http.unauthorized',
+      });
+    }
+    expect(await guess()).toMatchObject({ code: 'wire.rate-limited' });
+    // Not even the right one, which was never good from here; what was, is.
+    expect(await refusalOf(elsewhere(OPERATOR_KEY))).toMatchObject({ code: 'wire.rate-limited' });
+    await hello(secret, BOB);
+    await hello();
+    const other = { federation: 'ward', participant: ALICE, policy: undefined, address: '192.0.2.2' };
+    await access.admit({ ...other, credential: OPERATOR_KEY });
+  });
 
   test('O-05 an open federation takes everybody, and whoever shows a credential in its name', async () => {
     await hello();

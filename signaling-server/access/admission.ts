@@ -16,7 +16,7 @@ export interface AdmissionOptions {
     'readSettings' | 'invitationById' | 'redeem' | 'member' | 'putMember'
   >;
   readonly authenticate: Authenticate;
-  readonly audit: Pick<AuditLog, 'append'>;
+  readonly audit: Pick<AuditLog, 'record'>;
   readonly nowMs: () => number;
   /** Whoever asked to be deleted is not taken in again. */
   readonly isErased?: (participant: ParticipantId) => Promise<boolean>;
@@ -31,8 +31,8 @@ export interface AdmissionOptions {
 /** Kinds of principal that a credential of a hello may prove. */
 const TAKEN: ReadonlySet<Principal['kind']> = new Set(['api-key', 'token', 'invitation', 'operator-key']);
 
-/** @returns whether it had not been a member. */
-type Door = (applicant: Applicant, principal: Principal) => Promise<boolean>;
+/** @throws why it may not come in. */
+type Door = (applicant: Applicant, principal: Principal) => Promise<void>;
 
 /** Decides at the hub who takes part in a federation, and writes down by what it came in. */
 export function createAdmit(options: AdmissionOptions): Admit {
@@ -52,14 +52,13 @@ export function createAdmit(options: AdmissionOptions): Admit {
     const principal =
       credential === undefined
         ? ANONYMOUS
-        : await authenticate({ bearer: credential, certificate: undefined });
+        : await authenticate({ bearer: credential, certificate: undefined, address: applicant.address });
     if (credential !== undefined) checkCredential(principal, federation);
 
-    const isNew = await doors[admission](applicant, principal);
+    await doors[admission](applicant, principal);
     await onConsent?.({ federation, participant, policy });
     // A deletion that began meanwhile found no connection to end.
     await checkNotErased(participant);
-    if (isNew && principal.kind !== 'anonymous') await noteAdmitted(applicant, principal);
   };
 
   async function checkNotErased(participant: ParticipantId): Promise<void> {
@@ -68,34 +67,36 @@ export function createAdmit(options: AdmissionOptions): Admit {
     });
   }
 
-  async function enter({ federation, participant }: Applicant, principal: Principal): Promise<boolean> {
+  async function enter(applicant: Applicant, principal: Principal): Promise<void> {
+    const { federation, participant } = applicant;
     const { user = null, department = null } = principal;
     const via = viaOf(principal);
-    return repository.putMember({ federation, participant, via, user, department }, nowMs());
+    const put = () => repository.putMember({ federation, participant, via, user, department }, nowMs());
+    const isKnown = principal.kind === 'anonymous' || (await repository.member(federation, participant));
+    await (isKnown ? put() : recordAdmitted(applicant, principal, put));
   }
 
-  async function redeem({ federation, participant }: Applicant, { name }: Principal): Promise<boolean> {
-    const invitation = await repository.invitationById(name.slice('invitation:'.length));
-    const outcome = invitation && (await repository.redeem(invitation, participant, nowMs()));
-    check(
-      outcome === 'joined' || outcome === 'member',
-      'access.invitation-used',
-      'This invitation has been used up.',
-      {
-        expected: `at most ${invitation?.maxUses ?? 0} participants`,
-        remedy: 'Ask whoever invited you for another one.',
-      },
-    );
-    if (outcome === 'member') {
-      await repository.putMember(
+  async function redeem(applicant: Applicant, principal: Principal): Promise<void> {
+    const { federation, participant } = applicant;
+    const invitation = await repository.invitationById(principal.name.slice('invitation:'.length));
+    const refused = new MurmurationError('access.invitation-used', 'This invitation has been used up.', {
+      expected: `at most ${invitation?.maxUses ?? 0} participants`,
+      remedy: 'Ask whoever invited you for another one.',
+    });
+    const member = await repository.member(federation, participant);
+    if (member !== undefined && member.via !== 'open')
+      return void (await repository.putMember(
         { federation, participant, via: 'open', user: null, department: null },
         nowMs(),
-      );
-    }
-    return outcome === 'joined';
+      ));
+    // Looked at first: whoever tries one again and again that is used up writes nothing.
+    if (invitation === undefined || invitation.uses >= invitation.maxUses) throw refused;
+    await recordAdmitted(applicant, principal, async () => {
+      if ((await repository.redeem(invitation, participant, nowMs())) === 'refused') throw refused;
+    });
   }
 
-  async function byInvitation(applicant: Applicant, principal: Principal): Promise<boolean> {
+  async function byInvitation(applicant: Applicant, principal: Principal): Promise<void> {
     if (principal.kind === 'invitation') return redeem(applicant, principal);
     if (principal.kind !== 'anonymous') return byMembership(applicant, principal);
     const member = await repository.member(applicant.federation, applicant.participant);
@@ -112,7 +113,7 @@ export function createAdmit(options: AdmissionOptions): Admit {
     return enter(applicant, ANONYMOUS);
   }
 
-  async function byMembership(applicant: Applicant, principal: Principal): Promise<boolean> {
+  async function byMembership(applicant: Applicant, principal: Principal): Promise<void> {
     check(
       principal.scopes.has('training:participate'),
       'access.not-admitted',
@@ -126,13 +127,18 @@ export function createAdmit(options: AdmissionOptions): Admit {
     return enter(applicant, principal);
   }
 
-  async function noteAdmitted(applicant: Applicant, principal: Principal): Promise<void> {
+  async function recordAdmitted(
+    applicant: Applicant,
+    principal: Principal,
+    effect: () => Promise<unknown>,
+  ): Promise<void> {
     const { federation, participant, address } = applicant;
     const caller: Caller = { principal, origin: { address, requestId: 'hub' } };
-    await audit.append(caller, {
+    await audit.record(caller, {
       action: 'access.admitted',
       subject: `participant:${participant}`,
       after: { federation, via: viaOf(principal), department: principal.department ?? null },
+      effect,
     });
   }
 }

@@ -4,6 +4,7 @@ import { MurmurationError } from '../../shared/errors/index.ts';
 import { createMeter, localRateCounter } from '../http/rate-limit.ts';
 import { ANONYMOUS } from './authenticate.ts';
 import { createAuthorize, type FederationReach } from './authority.ts';
+import { failedCredentials } from './failed-credentials.ts';
 import { callerOf, createGuard, type GuardOptions, type Refusal } from './guard.ts';
 import { type Role, SCOPES_OF_ROLE } from './permission.ts';
 import type { Caller, Principal } from './principal.ts';
@@ -182,15 +183,46 @@ test('O-09 requests are counted, and their answers say what is left', async () =
     requestsPerMinute: 2,
     failuresPerMinute: 1,
   });
-  const { get } = world({ meter });
+  const { get } = world({ meter, failures: failedCredentials(meter, () => 0) });
   expect((await get('/public', 'operator')).headers.get('ratelimit')).toBe('"minute";r=1;t=60');
   expect((await get('/system', 'operator')).status).toBe(200);
   const refused = await get('/system', 'operator');
   expect(refused.status).toBe(429);
   expect(refused.headers.get('retry-after')).toBe('60');
-  expect((await get('/public', 'wrong')).status).toBe(401);
-  expect((await get('/public', 'wrong')).status).toBe(429);
+});
+
+test('O-09 guesses are counted by address, and too many are not looked at: but what was good here before is', async () => {
+  let nowMs = 0;
+  const meter = createMeter({
+    counter: localRateCounter(() => nowMs),
+    requestsPerMinute: 100,
+    failuresPerMinute: 3,
+  });
+  const asked: (string | undefined)[] = [];
+  const { get } = world({
+    meter,
+    failures: failedCredentials(meter, () => nowMs),
+    async authenticate({ bearer }) {
+      asked.push(bearer);
+      if (bearer === undefined) return ANONYMOUS;
+      const found = PRINCIPALS[bearer];
+      if (found !== undefined) return found;
+      throw new MurmurationError('http.unauthorized', 'This key is not good.');
+    },
+  });
   expect((await get('/system', 'auditor')).status).toBe(200);
+  for (const guess of ['a', 'b', 'c']) expect((await get('/public', guess)).status).toBe(401);
+  // A few of a neighbour lock nobody out.
+  expect((await get('/system', 'operator')).status).toBe(200);
+  const refused = await get('/public', 'd');
+  expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, '60']);
+  // From here on a right guess is worth no more than a wrong one.
+  expect((await get('/public', 'owner')).status).toBe(429);
+  expect(asked).not.toContain('owner');
+  expect((await get('/system', 'auditor')).status).toBe(200);
+  expect((await get('/public')).status).toBe(200);
+  nowMs = 60_000;
+  expect((await get('/public', 'owner')).status).toBe(200);
 });
 
 test('of two guards on one way, the request is counted once, and both have to agree', async () => {

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Context, MiddlewareHandler } from 'hono';
 import { check, MurmurationError } from '../../shared/errors/index.ts';
-import { problemResponse, statusOf } from '../http/problem.ts';
+import { problemResponse } from '../http/problem.ts';
 import type { Authorize, Concern } from './authority.ts';
+import type { FailedCredentials } from './failed-credentials.ts';
 import type { Permission } from './permission.ts';
 import type { Caller, Origin, Principal } from './principal.ts';
 
@@ -12,6 +13,8 @@ export interface Shown {
   readonly bearer: string | undefined;
   /** What a trusted proxy says of a client certificate. */
   readonly certificate: string | undefined;
+  /** From where, at a door that is no route: what is not good is counted there. */
+  readonly address?: string;
 }
 
 /** @throws `http.unauthorized`, `access.*` for a credential that is shown and not good; `http.unavailable`. */
@@ -22,13 +25,15 @@ export interface Metered {
   readonly headers: Readonly<Record<string, string>>;
   /** `wire.rate-limited`, when nothing is. */
   readonly refusal: MurmurationError | undefined;
+  /** Until one is let through again; 0 where this one was. */
+  readonly waitMs: number;
 }
 
 /** Counts requests. */
 export interface Meter {
   request(caller: Caller): Promise<Metered>;
-  /** A credential that was not good. */
-  failure(origin: Origin): Promise<Metered>;
+  /** A credential that was not good, by the address that showed it. */
+  failure(address: string): Promise<Metered>;
 }
 
 export interface GuardOptions {
@@ -37,7 +42,8 @@ export interface GuardOptions {
   readonly trustProxy: boolean;
   /** Lower case; only with `trustProxy`. */
   readonly certificateHeader?: string | undefined;
-  readonly meter?: Meter;
+  readonly meter?: Pick<Meter, 'request'>;
+  readonly failures?: FailedCredentials;
   /** Told of every refusal, with what is known of who was refused. Durable before the answer is sent. */
   readonly onRefused?: (refusal: Refusal) => Promise<void>;
 }
@@ -76,14 +82,18 @@ declare module 'hono' {
 const MAX_AUTHORIZATION_LENGTH = 8192;
 
 export function createGuard(options: GuardOptions): Guard {
-  const { authenticate, authorize, trustProxy, certificateHeader, meter, onRefused } = options;
+  const { authenticate, authorize, trustProxy, certificateHeader, meter, failures, onRefused } = options;
 
-  const identify = async (c: Context, origin: Origin): Promise<Caller> => {
+  const identify = async (c: Context, origin: Origin): Promise<Caller | { readonly closed: Metered }> => {
     const certificate = trustProxy && certificateHeader !== undefined ? c.req.header(certificateHeader) : '';
-    const principal = await authenticate({
+    const shown = {
       bearer: bearerOf(c.req.header('authorization')),
       certificate: certificate || undefined,
-    });
+    };
+    const closed = failures?.refusalOf(shown, origin.address);
+    if (closed !== undefined) return { closed };
+    const principal = await authenticate(shown);
+    failures?.good(shown);
     return { principal, origin };
   };
 
@@ -99,15 +109,21 @@ export function createGuard(options: GuardOptions): Guard {
       let concern: Concern | undefined;
       let metered: Metered | undefined;
       try {
-        caller ??= await identify(c, origin);
+        if (caller === undefined) {
+          const found = await identify(c, origin);
+          if ('closed' in found) {
+            metered = found.closed;
+            throw metered.refusal;
+          }
+          caller = found;
+        }
         metered = isCounted && before === undefined ? await meter?.request(caller) : undefined;
         if (metered?.refusal !== undefined) throw metered.refusal;
         if (federationOf !== undefined) concern = { federation: await federationOf(c) };
         await authorize(caller.principal, permission, concern);
       } catch (thrown) {
         if (!(thrown instanceof MurmurationError)) throw thrown;
-        // A guess was wrong, however good the next one is: guesses are counted by address, credentials are not.
-        if (caller === undefined && isBadCredential(thrown)) metered = await meter?.failure(origin);
+        if (caller === undefined) metered ??= await failures?.failed(thrown, origin.address);
         const error = metered?.refusal ?? thrown;
         await onRefused?.({ caller, origin, permission, federation: concern?.federation, error });
         return refused(error, { ...metered?.headers, 'x-request-id': origin.requestId });
@@ -160,10 +176,6 @@ export function clientAddress(
 function requestIdOf(c: Context, trustProxy: boolean): string {
   const given = trustProxy ? c.req.header('x-request-id') : undefined;
   return given !== undefined && /^[\w-]{8,64}$/.test(given) ? given : randomUUID();
-}
-
-function isBadCredential(error: MurmurationError): boolean {
-  return statusOf(error.code) === 401;
 }
 
 function refused(error: MurmurationError, headers: Record<string, string>): Response {

@@ -11,6 +11,7 @@ import { type AccessService, createAccessService } from './access-service.ts';
 import { type AdmissionOptions, type Admit, createAdmit, mayStay } from './admission.ts';
 import { createAuthenticate, type HubHolder } from './authenticate.ts';
 import { type Authorize, createAuthorize } from './authority.ts';
+import { countFailures, failedCredentials } from './failed-credentials.ts';
 import { ensureOperator } from './first-key.ts';
 import { type Authenticate, createGuard, type Guard, type Refusal } from './guard.ts';
 import { createJwtVerifier, jwtKeys } from './jwt.ts';
@@ -23,7 +24,7 @@ export interface AccessOptions {
   readonly database: Pick<Database, 'run'>;
   /** Of the server. */
   readonly identity: Pick<Identity, 'sign' | 'publicKey'>;
-  readonly audit: Pick<AuditLog, 'append'>;
+  readonly audit: Pick<AuditLog, 'append' | 'record'>;
   readonly log: Pick<Logger, 'warn'>;
   readonly events?: Pick<ServerEvents, 'emit'>;
   /** Shared by all replicas; default: this process counts. */
@@ -73,7 +74,7 @@ export async function openAccess(options: AccessOptions): Promise<Access> {
   let hub = NO_HUB;
 
   const { jwt, operatorKey } = config;
-  const authenticate = createAuthenticate({
+  const identify = createAuthenticate({
     repository,
     operatorKey,
     authorizeHub: (token) => hub.authorize(token),
@@ -82,6 +83,9 @@ export async function openAccess(options: AccessOptions): Promise<Access> {
     nowMs,
     onNoteFailed: (thrown) => log.warn({ err: thrown }, 'when a key was used last could not be written down'),
   });
+  const meter = createMeter({ counter, requestsPerMinute: config.requestsPerMinute });
+  const failures = failedCredentials(meter, nowMs);
+  const authenticate = countFailures(identify, failures);
   const authorize = createAuthorize({
     settingsOf: repository.readSettings,
     isMember: repository.hasUser,
@@ -91,11 +95,12 @@ export async function openAccess(options: AccessOptions): Promise<Access> {
     await noteRefusal(audit, refusal);
   };
   const guard = createGuard({
-    authenticate,
+    authenticate: identify,
     authorize,
     trustProxy: config.trustProxy,
     certificateHeader: config.clientCertHeader,
-    meter: createMeter({ counter, requestsPerMinute: config.requestsPerMinute }),
+    meter,
+    failures,
     onRefused,
   });
   if (announceKey !== undefined) {

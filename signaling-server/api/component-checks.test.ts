@@ -7,6 +7,7 @@ const stateOf = (parts: Partial<Parameters<typeof componentChecks>[0]>) =>
       blobs: { has: async () => false },
       queue: { backlog: async () => 3 },
       bus: { up: true },
+      checkClock: async () => undefined,
       ...parts,
     }).map(async ({ name, check }) => [
       name,
@@ -22,14 +23,17 @@ test('parts that answer are well, whatever they answer', async () => {
     ['models', 'ok'],
     ['queue', 'ok'],
     ['bus', 'ok'],
+    ['clock', 'ok'],
   ]);
 });
 
 test('each says by name what is wrong with it', async () => {
   const gone = () => Promise.reject(new Error('gone'));
-  expect(await stateOf({ blobs: { has: gone }, queue: { backlog: gone }, bus: { up: false } })).toEqual([
+  const parts = { blobs: { has: gone }, queue: { backlog: gone }, bus: { up: false }, checkClock: gone };
+  expect(await stateOf(parts)).toEqual([
     ['models', 'gone'],
     ['queue', 'gone'],
     ['bus', 'storage.unavailable'],
+    ['clock', 'gone'],
   ]);
 });

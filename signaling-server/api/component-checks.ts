@@ -13,8 +13,10 @@ export function componentChecks(parts: {
   readonly blobs: Pick<BlobStore, 'has'>;
   readonly queue: Pick<JobQueue, 'backlog'>;
   readonly bus: Pick<Bus, 'up'>;
+  /** @throws when it cannot be right. */
+  checkClock(): Promise<void>;
 }): readonly ComponentCheck[] {
-  const { blobs, queue, bus } = parts;
+  const { blobs, queue, bus, checkClock } = parts;
   return [
     { name: 'models', isVital: true, check: async () => void (await blobs.has(NO_BLOB)) },
     { name: 'queue', isVital: false, check: async () => void (await queue.backlog()) },
@@ -28,5 +30,6 @@ export function componentChecks(parts: {
           });
       },
     },
+    { name: 'clock', isVital: false, check: checkClock },
   ];
 }

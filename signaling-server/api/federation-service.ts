@@ -1,3 +1,4 @@
+import { hasCode } from '../../shared/errors/index.ts';
 import { type Federation, mostParticipants, parseFederation } from '../../shared/federation/index.ts';
 import type { Authorize } from '../access/authority.ts';
 import type { Caller, Principal } from '../access/principal.ts';
@@ -21,6 +22,8 @@ export interface SettingsStore {
   /** Open and open where nothing was set. */
   readSettings(federation: string): Promise<FederationSettings>;
   writeSettings(federation: string, settings: FederationSettings): Promise<void>;
+  /** Open ones with this owner, where there are none yet. */
+  claimSettings(federation: string, owner: string): Promise<void>;
 }
 
 /** A federation at a glance, as `GET /api/federation/status` shows it. */
@@ -68,7 +71,7 @@ export interface FederationService {
 export interface FederationServiceOptions {
   readonly repository: Pick<Repository, 'putFederation' | 'getFederation' | 'listFederations' | 'currentRun'>;
   readonly settings: SettingsStore;
-  readonly audit: Pick<AuditLog, 'append'>;
+  readonly audit: Pick<AuditLog, 'record'>;
   /** How many participants of a federation are connected. */
   readonly countPeers: (federation: string) => number;
   readonly authorize: Authorize;
@@ -96,22 +99,49 @@ export function createFederationService({
     await authorize(principal, 'federation:write', { federation: id });
   }
 
+  async function find(id: string): Promise<Federation | undefined> {
+    try {
+      return await repository.getFederation(id);
+    } catch (thrown) {
+      if (!hasCode(thrown, 'federation.unknown')) throw thrown;
+      return undefined;
+    }
+  }
+
+  async function keep(federation: Federation): Promise<PutOutcome> {
+    const outcome = await repository.putFederation(federation);
+    // The run exists before anyone asks for it, so that asking changes nothing.
+    await repository.currentRun(federation);
+    return outcome;
+  }
+
+  /** Owned before it is there: were it the other way about, what failed between would leave it to everybody. */
+  async function keepNew(caller: Caller, federation: Federation): Promise<PutOutcome> {
+    const { principal } = caller;
+    if (isKnown(principal)) {
+      await settings.claimSettings(federation.id, principal.name);
+      const { owner } = await settings.readSettings(federation.id);
+      // Somebody else may have claimed it in the same moment.
+      if (owner !== principal.name) await checkMayReplace(caller, federation.id);
+    }
+    return keep(federation);
+  }
+
   return {
     async create(caller, document) {
       const federation = parseFederation(document);
       await checkMayReplace(caller, federation.id);
-      const outcome = await repository.putFederation(federation);
-      // The run exists before anyone asks for it, so that asking changes nothing.
-      await repository.currentRun(federation);
-      if (outcome === 'unchanged') return { federation, outcome };
-      if (outcome === 'created' && isKnown(caller.principal)) {
-        const kept = await settings.readSettings(federation.id);
-        await settings.writeSettings(federation.id, { ...kept, owner: caller.principal.name });
-      }
-      await audit.append(caller, {
-        action: outcome === 'created' ? 'federation.create' : 'federation.revise',
-        subject: `federation:${federation.id}`,
-        after: { revision: federation.revision },
+      const { id, revision } = federation;
+      const known = await find(id);
+      // Either it is there already, or it is refused.
+      if (known !== undefined && revision <= known.revision)
+        return { federation, outcome: await keep(federation) };
+      const outcome = await audit.record(caller, {
+        action: known === undefined ? 'federation.create' : 'federation.revise',
+        subject: `federation:${id}`,
+        ...(known === undefined ? {} : { before: { revision: known.revision } }),
+        after: { revision },
+        effect: () => (known === undefined ? keepNew(caller, federation) : keep(federation)),
       });
       return { federation, outcome };
     },
@@ -147,13 +177,13 @@ export function createFederationService({
       const before = await settings.readSettings(id);
       const after = { ...before, ...change };
       if (before.admission === after.admission && before.control === after.control) return before;
-      await audit.append(caller, {
+      await audit.record(caller, {
         action: 'federation.configure',
         subject: `federation:${id}`,
         before: { admission: before.admission, control: before.control },
         after: { admission: after.admission, control: after.control },
+        effect: () => settings.writeSettings(id, after),
       });
-      await settings.writeSettings(id, after);
       await onSettings(id);
       return after;
     },

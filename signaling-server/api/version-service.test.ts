@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { MurmurationError } from '../../shared/errors/index.ts';
 import { SYSTEM } from '../access/principal.ts';
 import type { AuditEvent } from '../audit/audit-log.ts';
+import { notedAudit } from '../testing/noted-audit.ts';
 import type { Promotion } from './promotion-repository.ts';
 import { createVersionService } from './version-service.ts';
 
@@ -33,7 +34,7 @@ function world(status: 'open' | 'finished' = 'open') {
       promotedOf: async () => promoted.at(-1),
     },
     judges: {} as never,
-    audit: { append: async (_caller, event) => void noted.push(event) as never },
+    audit: notedAudit((event) => noted.push(event)),
     rollBack: async (federation, to) => void orders.push({ federation, ...to }),
     nowMs: () => 1_000 + promoted.length,
   });

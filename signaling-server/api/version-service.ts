@@ -88,7 +88,7 @@ export interface VersionServiceOptions {
   >;
   readonly promotions: PromotionRepository;
   readonly judges: Pick<Judges, 'judgeOf'>;
-  readonly audit: Pick<AuditLog, 'append'>;
+  readonly audit: Pick<AuditLog, 'record'>;
   /** Tells the coordinator of a federation to go back. @throws `http.conflict`. */
   readonly rollBack: (
     federation: string,
@@ -175,13 +175,13 @@ export function createVersionService({
         promotedBy: caller.principal.name,
         atMs: nowMs(),
       };
-      await audit.append(caller, {
+      await audit.record(caller, {
         action: 'model.promote',
         subject: `federation:${federation}`,
         ...(before === undefined ? {} : { before: { run: before.run, version: before.version } }),
         after: { run, version: found.version, hash: found.hash },
+        effect: () => promotions.promote(promotion),
       });
-      await promotions.promote(promotion);
       return promotion;
     },
 
@@ -200,13 +200,13 @@ export function createVersionService({
         received: status,
         remedy: 'Promote the version instead.',
       });
-      await audit.append(caller, {
+      await audit.record(caller, {
         action: 'model.roll-back',
         subject: `federation:${federation}`,
         before: { run, version: round },
         after: { run, version, hash },
+        effect: () => rollBack(federation, { version, hash }, signal),
       });
-      await rollBack(federation, { version, hash }, signal);
       return { run, to: version, hash };
     },
   };
