@@ -45,6 +45,7 @@ export async function attachFederations(
     replicaUrl: replicas.replicaUrl,
     tokenKey: replicas.tokenKey,
     onCarried: traffic.onCarried,
+    onRefused: (code) => events.emit({ type: 'refused', code, federation: undefined }),
   });
   traffic.watch(hub);
   access.useHub(hub);
@@ -62,7 +63,7 @@ export async function attachFederations(
     secure: { identity, suite },
     log,
   });
-  context.rights.useLive({ expel: hub.expel, reload: coordination.reload });
+  context.rights.useLive({ expel: hub.expel });
   live.bind({
     countPeers: (federation) => hub.peers(federation).length,
     countAllPeers: coordination.countActive,

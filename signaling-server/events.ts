@@ -58,6 +58,8 @@ export type ServerEvent =
       readonly round: number;
       readonly name: string;
       readonly value: number;
+      /** SHA-256 of the held-out set that the server counted on; null where participants counted, or nobody said on what. SPEC Q-26. */
+      readonly heldOut: string | null;
       readonly atMs: number;
     }
   | {
@@ -85,6 +87,13 @@ export type ServerEvent =
       readonly share: number;
       readonly epsilon: number;
       readonly limit: number;
+    }
+  | {
+      /** Its data is deleted: whatever still holds its id in memory lets go of it. */
+      readonly type: 'participant-erased';
+      readonly participant: ParticipantId;
+      /** Whose history named it, and does no more. */
+      readonly federations: readonly string[];
     }
   | { readonly type: 'refused'; readonly code: string; readonly federation: string | undefined }
   | { readonly type: 'alert'; readonly alert: Alert };

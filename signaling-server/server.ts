@@ -14,6 +14,7 @@ import { openServices } from './api/open-services.ts';
 import type { Services } from './api/services.ts';
 import { createApp } from './app.ts';
 import { createAuditLog } from './audit/create-audit-log.ts';
+import { checkClock } from './clock-check.ts';
 import type { ServerConfig } from './config.ts';
 import { createEngineBoard, type EngineBoard } from './engines/engine-board.ts';
 import { heldOutFiles } from './evaluation/held-out-files.ts';
@@ -142,6 +143,7 @@ export async function startServer(
       database,
       repository,
       audit,
+      events,
       erased,
       identity,
       random,
@@ -163,6 +165,9 @@ export async function startServer(
     });
 
     const budgets = openBudgets(repository, log, { events, config });
+    events.subscribe((event) => {
+      if (event.type === 'participant-erased') budgets.forget(event.participant);
+    });
 
     const gate = shareGate(createGate(repository), replicas.bus);
     closers.push(async () => gate.close());
@@ -215,7 +220,10 @@ export async function startServer(
       trainings: trainings.service,
       alerts: observability.alerts,
       rights: rights.service,
-      checks: componentChecks({ blobs: stored.blobs, queue, bus: replicas.bus }),
+      checks: componentChecks({
+        ...{ blobs: stored.blobs, queue, bus: replicas.bus },
+        checkClock: () => checkClock(database),
+      }),
       config,
     });
     closers.push(async () => services.close());

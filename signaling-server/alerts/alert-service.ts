@@ -11,7 +11,7 @@ import { checkWebhookUrl } from './webhook-target.ts';
 export interface AlertServiceOptions {
   readonly repository: AlertRepository;
   readonly alerting: Pick<Alerting, 'firing'>;
-  readonly audit: Pick<AuditLog, 'append'>;
+  readonly audit: Pick<AuditLog, 'record'>;
   /** WEBHOOK_ALLOW_PRIVATE. */
   readonly allowPrivateWebhooks: boolean;
   readonly nowMs?: () => number;
@@ -75,12 +75,12 @@ export function alertService({
 
     async acknowledge(caller, id) {
       const { kind, acknowledgedBy } = await getFor(caller, id);
-      await repository.acknowledge(id, caller.principal.name, nowMs());
-      await audit.append(caller, {
+      await audit.record(caller, {
         action: 'alert.acknowledge',
         subject: `alert:${id}`,
         before: { acknowledgedBy },
         after: { kind },
+        effect: () => repository.acknowledge(id, caller.principal.name, nowMs()),
       });
       return getFor(caller, id);
     },
@@ -104,11 +104,11 @@ export function alertService({
       const bound = caller.principal.federation;
       if (bound !== undefined && bound !== federation) throw outsideOf(bound);
       const silence = { id: newId(), kind, federation, untilMs, reason, createdBy: caller.principal.name };
-      await repository.addSilence(silence);
-      await audit.append(caller, {
+      await audit.record(caller, {
         action: 'alert.silence',
         subject: `silence:${silence.id}`,
         after: { kind, federation, untilMs },
+        effect: () => repository.addSilence(silence),
       });
       return silence;
     },
@@ -120,12 +120,15 @@ export function alertService({
 
     async endSilence(caller, id) {
       const known = (await this.listSilences(caller)).find((silence) => silence.id === id);
-      if (known === undefined || !(await repository.endSilence(id))) throw notFound('silence');
+      if (known === undefined) throw notFound('silence');
       const { kind, federation, untilMs } = known;
-      await audit.append(caller, {
+      await audit.record(caller, {
         action: 'alert.silence-ended',
         subject: `silence:${id}`,
         before: { kind, federation, untilMs },
+        async effect() {
+          if (!(await repository.endSilence(id))) throw notFound('silence');
+        },
       });
     },
 
@@ -153,25 +156,27 @@ export function alertService({
       });
       const secret = randomBytes(32).toString('base64url');
       const webhook = { id: newId(), url: url.href, kinds: [...new Set(kinds)], createdAtMs: nowMs() };
-      // First: an address that the audit does not take is not sent to either.
-      await audit.append(caller, {
+      await audit.record(caller, {
         action: 'alert.webhook-added',
         subject: `webhook:${webhook.id}`,
         // The rest of the address may be a secret.
         after: { origin: url.origin, kinds: webhook.kinds },
+        effect: () => repository.addWebhook({ ...webhook, secret }),
       });
-      await repository.addWebhook({ ...webhook, secret });
       return { ...webhook, secret };
     },
 
     async removeWebhook(caller, id) {
       if (caller.principal.federation !== undefined) throw outsideOf(caller.principal.federation);
       const known = await repository.getWebhook(id);
-      if (known === undefined || !(await repository.removeWebhook(id))) throw notFound('webhook');
-      await audit.append(caller, {
+      if (known === undefined) throw notFound('webhook');
+      await audit.record(caller, {
         action: 'alert.webhook-removed',
         subject: `webhook:${id}`,
         before: { origin: new URL(known.url).origin, kinds: known.kinds },
+        async effect() {
+          if (!(await repository.removeWebhook(id))) throw notFound('webhook');
+        },
       });
     },
   };

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { MurmurationError } from '../../shared/errors/index.ts';
 import { type Caller, SYSTEM } from '../access/principal.ts';
 import type { AuditEntry, AuditEvent } from '../audit/audit-log.ts';
+import { recordChange } from '../audit/record-change.ts';
 import { createEvents, type ServerEvent } from '../events.ts';
 import { type Database, openDatabase } from '../storage/database.ts';
 import { alerts, silences, webhooks } from '../storage/operator-schema.ts';
@@ -62,10 +63,11 @@ async function replica(events = createEvents(silentLog)) {
     async append(_caller: Caller, event: AuditEvent) {
       if (isRefusing)
         throw new MurmurationError('argument.invalid', 'This does not belong into the audit log.');
-      entries.push(event);
+      if (event.outcome !== 'begun') entries.push(event);
       return event as AuditEntry;
     },
   };
+  const record = recordChange(audit.append, audit.append);
   const nowMs = () => ++now;
   const alerting = await startAlerting({
     repository,
@@ -75,7 +77,7 @@ async function replica(events = createEvents(silentLog)) {
     log: silentLog,
     nowMs,
   });
-  const service = alertService({ repository, alerting, audit, allowPrivateWebhooks: false });
+  const service = alertService({ repository, alerting, audit: { record }, allowPrivateWebhooks: false });
   return {
     events,
     heard,

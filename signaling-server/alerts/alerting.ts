@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { hasCode, toErrorRecord } from '../../shared/errors/index.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
 import type { ServerEvent, ServerEvents } from '../events.ts';
+import { subjectKey, subjectsOfParticipant } from '../privacy/subject.ts';
 import type { Alert } from './alert.ts';
 import { type AlertRepository, alertFrom } from './alert-repository.ts';
 import {
@@ -52,6 +53,7 @@ const JUDGED: ReadonlySet<ServerEvent['type']> = new Set<ServerEvent['type']>([
   'training',
   'budget',
   'participant-standing',
+  'participant-erased',
   'alert',
 ]);
 
@@ -163,6 +165,8 @@ export async function startAlerting(options: AlertingOptions): Promise<Alerting>
   }
 
   function judge(event: ServerEvent): void {
+    if (event.type === 'participant-erased')
+      for (const subject of subjectsOfParticipant(event.participant)) held.delete(subjectKey(subject));
     judging = judging.then(async () => {
       const known = event.type === 'budget' ? await pseudonymized(event) : event;
       if (known !== undefined) apply(known);

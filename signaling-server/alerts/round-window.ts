@@ -9,8 +9,12 @@ export interface RoundWindow {
     readonly invited: number;
     readonly survivors: number;
   }[];
-  /** Ascending by round, one for each. */
-  readonly accuracies: readonly { readonly round: number; readonly value: number }[];
+  /** Ascending by round, one for each, all on one held-out set. SPEC Q-26. */
+  readonly accuracies: readonly {
+    readonly round: number;
+    readonly value: number;
+    readonly heldOut: string | null;
+  }[];
 }
 
 /** Enough that one small cohort with a bad day does not count, few enough that it is noticed while it matters. */
@@ -33,10 +37,13 @@ export function extendWindow(before: RoundWindow | undefined, event: WindowEvent
   if (event.type === 'rolled-back')
     return { ...window, accuracies: window.accuracies.filter(({ round }) => round <= event.to) };
   if (event.name !== 'accuracy' || !Number.isFinite(event.value)) return window;
-  const others = window.accuracies.filter(({ round }) => round !== event.round);
-  const accuracies = [...others, { round: event.round, value: event.value }].sort(
-    (a, b) => a.round - b.round,
-  );
+  const { round, value, heldOut } = event;
+  const newest = window.accuracies.at(-1);
+  const isOfOther = newest !== undefined && newest.heldOut !== heldOut;
+  // Told late, of a set that was replaced since.
+  if (isOfOther && round <= newest.round) return window;
+  const others = isOfOther ? [] : window.accuracies.filter((each) => each.round !== round);
+  const accuracies = [...others, { round, value, heldOut }].sort((a, b) => a.round - b.round);
   return { ...window, accuracies: accuracies.slice(-EVALUATIONS_KEPT) };
 }
 

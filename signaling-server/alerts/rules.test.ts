@@ -52,7 +52,12 @@ const round = (number: number, invited: number, survivors: number, run = 'run'):
   hash: 'h',
   atMs: 0,
 });
-const accuracy = (number: number, value: number, run = 'run'): ServerEvent => ({
+const accuracy = (
+  number: number,
+  value: number,
+  run = 'run',
+  heldOut: string | null = null,
+): ServerEvent => ({
   type: 'metric',
   federation: 'f',
   run,
@@ -60,6 +65,7 @@ const accuracy = (number: number, value: number, run = 'run'): ServerEvent => ({
   round: number,
   name: 'accuracy',
   value,
+  heldOut,
   atMs: 0,
 });
 const training = (id: string, status: Training['status'], reason: string | null = null): ServerEvent => ({
@@ -146,6 +152,13 @@ describe('accuracy', () => {
 
   test('of a small accuracy, a tenth of it is noise', () => {
     expect(watch().see(accuracy(1, 0.2), accuracy(2, 0.15))).toEqual([]);
+  });
+
+  test('Q-26: on another held-out set the row begins anew, and what is told late of the one before does not count', () => {
+    const { see } = watch();
+    const onNew = (number: number, value: number) => accuracy(number, value, 'run', 'new');
+    expect(see(accuracy(1, 0.9), onNew(2, 0.6), accuracy(1, 0.95), onNew(3, 0.55))).toEqual([]);
+    expect(see(onNew(4, 0.45))).toEqual(['+accuracy-drop/f']);
   });
 
   test('going back to an earlier version forgets what came after it', () => {

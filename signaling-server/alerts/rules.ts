@@ -128,6 +128,8 @@ export function observe(
       return settle(state, judgeBudget(observation, thresholds), nowMs);
     case 'participant-standing':
       return judgeStanding(state, observation, nowMs);
+    case 'participant-erased':
+      return forgetParticipant(state, observation.participant, nowMs);
     case 'alert':
       return { state: adopt(state, observation.alert), changes: [] };
     case 'tick':
@@ -310,6 +312,22 @@ function judgeStanding(state: AlertState, event: EventOf<'participant-standing'>
         threshold: 0,
       }),
     );
+  }
+  return settle({ ...state, out }, findings, nowMs);
+}
+
+/** Whoever is deleted is looked into no more. */
+function forgetParticipant(state: AlertState, participant: string, nowMs: number): Step {
+  const out = new Map(state.out);
+  const findings: Finding[] = [];
+  for (const [fingerprint, { participants, sinceMs }] of state.out) {
+    const left = new Set(participants);
+    if (!left.delete(participant)) continue;
+    if (left.size > 0) out.set(fingerprint, { participants: left, sinceMs });
+    else {
+      out.delete(fingerprint);
+      findings.push({ ended: fingerprint });
+    }
   }
   return settle({ ...state, out }, findings, nowMs);
 }

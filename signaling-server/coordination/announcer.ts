@@ -36,7 +36,15 @@ export function createAnnouncer({ federation, run, events, trainingOf, nowMs }: 
   function tellMetrics({ round, evaluation }: RoundRecord): void {
     if (evaluation === null || evaluation.total === 0) return;
     const { total, correct, lossSum } = evaluation;
-    const metric = { type: 'metric', ...about, training: trainingOf(), round, atMs: nowMs() } as const;
+    const heldOut = evaluation.heldOut ?? null;
+    const metric = {
+      type: 'metric',
+      ...about,
+      training: trainingOf(),
+      round,
+      heldOut,
+      atMs: nowMs(),
+    } as const;
     events.emit({ ...metric, name: 'accuracy', value: correct / total });
     events.emit({ ...metric, name: 'loss', value: lossSum / total });
   }

@@ -126,3 +126,26 @@ test('whoever is blocked is told, not invited until it is unblocked, and everyon
     expect(row).toMatchObject({ rejections: 0, missedDeadlines: 0, refusals: {} });
   }
 });
+
+test('V-16: of whoever is deleted nothing is left in what coordinates', async () => {
+  const { repository, network, logged, lines, arrive, emit, stateOf } = await openServer();
+  const { privacy: _, ...plain } = federationOf('plain', 1);
+  const federation = parseFederation({ ...plain, rounds: { maximum: 1_000 } });
+  await repository.putFederation(federation);
+  const run = (await repository.currentRun(federation)).id;
+  arrive('plain');
+  await logged(({ msg }) => msg === 'coordinating');
+  const devices = ids.map((id) => joinDevice(id, federation, { run, network }));
+  closers.push(async () => devices[1]!.close());
+  await vi.waitUntil(() => stateOf('plain')!.coordinator!.members.size === 2, WAIT);
+  const coordinations = () => lines.filter(({ msg }) => msg === 'coordinating').length;
+
+  // One that nothing is known of disturbs no round; of one that left something is known.
+  const erased = { type: 'participant-erased', federations: [] } as const;
+  emit({ ...erased, participant: 'C'.repeat(22) as ParticipantId });
+  expect(stateOf('plain')).toBeDefined();
+  devices[0]!.close();
+  emit({ ...erased, participant: ids[0]! });
+  expect(stateOf('plain')).toBeUndefined();
+  await vi.waitUntil(() => coordinations() === 2, WAIT);
+});

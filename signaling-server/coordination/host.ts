@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { check, hasCode } from '../../shared/errors/index.ts';
 import type { Federation } from '../../shared/federation/index.ts';
-import { type NodeId, SERVER } from '../../shared/identity/index.ts';
+import { type NodeId, type ParticipantId, SERVER } from '../../shared/identity/index.ts';
 import { webCryptoRandom } from '../../shared/random/index.ts';
 import {
   createNode,
@@ -46,7 +46,7 @@ export interface CoordinationOptions {
   readonly gate: Gate;
   readonly judges: Pick<Judges, 'judgeOf'>;
   readonly engines: EngineBoard;
-  readonly events: Pick<ServerEvents, 'emit'>;
+  readonly events: Pick<ServerEvents, 'emit' | 'subscribe'>;
   /** Says what trainings and operators want of each federation. */
   readonly overseer: Pick<Overseer, 'viewOf' | 'seat' | 'leave' | 'onStale'>;
   /** Of several replicas one coordinates a federation. */
@@ -85,8 +85,6 @@ export interface Coordination {
    * @throws `http.conflict` where this replica coordinates no run of the federation that is going on; `aggregate.rollback-failed`, `aborted`.
    */
   rollBack(federation: string, to: ModelRef, signal: AbortSignal): Promise<void>;
-  /** Reads the history of this federation anew, where it is coordinated here: rows of it were changed. A round under way is given up. */
-  reload(federation: string): void;
   close(): Promise<void>;
 }
 
@@ -380,6 +378,13 @@ export function attachCoordination({
 
   overseer.onStale(restart);
 
+  /** What a seat holds goes with it; rows of the history that it reads anew name nobody any more. A round under way is given up. */
+  const unsubscribeErased = events.subscribe((event) => {
+    if (event.type !== 'participant-erased') return;
+    for (const [id, seat] of [...seats])
+      if (event.federations.includes(id) || hasMet(seat, event.participant)) restart(id);
+  });
+
   const unsubscribe = hub.subscribe((event) => {
     if (event.type === 'leaderless') ensure(event.federation);
     if (event.type !== 'arrived') return;
@@ -408,14 +413,20 @@ export function attachCoordination({
       );
       await seat.rollbacks.ask(to, signal, () => seat.node.order({ name: 'roll-back', to }));
     },
-    reload: restart,
     async close() {
       closed = true;
       unsubscribe();
+      unsubscribeErased();
       await Promise.all(starting.values());
       await Promise.all([...leaving, ...[...seats].map(([id, seat]) => stop(id, seat))]);
     },
   };
+}
+
+function hasMet({ node, ration, keeper }: Seat, participant: ParticipantId): boolean {
+  const { members, barred } = node.state.coordinator ?? {};
+  const isKnown = members?.has(participant) === true || barred?.has(participant) === true;
+  return isKnown || ration.knows(participant) || keeper.knows(participant);
 }
 
 /** A seat as those see it who give it orders. */

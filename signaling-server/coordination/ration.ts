@@ -32,6 +32,8 @@ export interface Ration {
   catchUp(records: readonly RoundRecord[]): void;
   joined(participant: ParticipantId, examples: number): void;
   committed(record: RoundRecord): void;
+  /** Whether it holds anything of this participant. */
+  knows(participant: ParticipantId): boolean;
   /** Resolves when nothing is under way any more. */
   close(): Promise<void>;
 }
@@ -133,6 +135,8 @@ export function createRation(options: RationOptions): Ration {
       examples.set(participant, count);
       tell(participant);
     },
+
+    knows: (participant) => examples.has(participant) || rounds.has(participant),
 
     async close() {
       lifetime.abort();

@@ -1,7 +1,6 @@
 import type { Logger } from 'pino';
 import type { Federation } from '../../shared/federation/index.ts';
-import type { Judge } from '../../shared/session/judge.ts';
-import type { EvaluationCounts } from '../../shared/training/port.ts';
+import type { Judge, Verdict } from '../../shared/session/judge.ts';
 import type { Model } from '../../shared/update/index.ts';
 import type { EngineBoard } from '../engines/engine-board.ts';
 import { createJobThread, startThread } from '../threads/job-thread.ts';
@@ -21,7 +20,7 @@ import type {
 /** Runs models on one federation's held-out examples, in a thread of their own. */
 export interface HeldOutJudge extends Judge {
   /** @throws `data.*` for a held-out set that is missing or bad, `training.*`, `http.unavailable` when too many wait. */
-  evaluate(model: Model, signal: AbortSignal): Promise<EvaluationCounts>;
+  evaluate(model: Model, signal: AbortSignal): Promise<Verdict>;
   /** Without a held-out set, of weights alone. @throws as {@link evaluate}. */
   compare(from: Model, to: Model, signal: AbortSignal): Promise<ModelComparison>;
   /** What the model makes of rows without targets. @throws as {@link evaluate}; `data.*` naming the row. */
@@ -71,7 +70,7 @@ export function createJudge(options: JudgeOptions): HeldOutJudge {
   });
   return {
     evaluate: (evaluated, signal) =>
-      thread.run({ kind: 'evaluate', model: judged(evaluated) }, signal) as Promise<EvaluationCounts>,
+      thread.run({ kind: 'evaluate', model: judged(evaluated) }, signal) as Promise<Verdict>,
     compare: (from, to, signal) =>
       thread.run({ kind: 'compare', from: judged(from), to: judged(to) }, signal) as Promise<ModelComparison>,
     predict: (model, rows, signal) =>

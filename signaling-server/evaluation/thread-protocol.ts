@@ -1,4 +1,5 @@
 import type { Federation } from '../../shared/federation/index.ts';
+import type { Verdict } from '../../shared/session/judge.ts';
 import type { EvaluationCounts } from '../../shared/training/port.ts';
 import type { Model } from '../../shared/update/index.ts';
 import type { EngineReport } from '../engines/choose-engine.ts';
@@ -49,4 +50,4 @@ export interface Predicted {
   readonly width: number;
 }
 
-export type ThreadResult = EvaluationCounts | ModelComparison | Predicted;
+export type ThreadResult = Verdict | ModelComparison | Predicted;

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { workerData } from 'node:worker_threads';
 import { type Examples, readSampleShard, sampleExamples } from '../../shared/dataset/index.ts';
@@ -10,6 +11,7 @@ import {
   predict,
   probesFor,
 } from '../../shared/training/index.ts';
+import type { EvaluationCounts } from '../../shared/training/port.ts';
 import { chooseEngine, type EngineReport } from '../engines/choose-engine.ts';
 import { tfjsEngines } from '../engines/tfjs-engines.ts';
 import { sampleData } from '../sample-data.ts';
@@ -33,30 +35,44 @@ const { federation, source, readOnly = false } = workerData as ThreadSetup;
 const TIMED_EXAMPLES = 32;
 
 await serveJobs<ThreadJob, ThreadReady, ThreadResult>(async () => {
-  const { examples, classes } = await heldOutOf(source);
+  const { examples, classes, sha256 } = await heldOutOf(source);
   const compiled = compileModel(federation);
   const engine = readOnly ? undefined : await engineFor(compiled);
   return {
     ready: { examples: examples?.count ?? 0, classes, engine },
-    perform: (job, signal) => perform(job, compiled, examples, signal),
+    perform: async (job, signal) => {
+      const result = await perform(job, compiled, examples, signal);
+      return job.kind === 'evaluate' ? { ...(result as EvaluationCounts), heldOut: sha256 } : result;
+    },
   };
 });
 
 async function heldOutOf(from: HeldOutSource): Promise<{
   readonly examples: Examples | undefined;
   readonly classes: Readonly<Record<string, number>> | undefined;
+  /** Of the file: two sets of the same bytes are one. */
+  readonly sha256: string | undefined;
 }> {
   switch (from.kind) {
-    case 'file':
-      return readHeldOut(await bytesOf(from.path), from.format, federation.data);
-    case 'digits':
+    case 'file': {
+      const bytes = await bytesOf(from.path);
+      return { ...readHeldOut(bytes, from.format, federation.data), sha256: sha256Of(bytes) };
+    }
+    case 'digits': {
+      const bytes = await sampleData().test();
       return {
-        examples: sampleExamples(readSampleShard(await sampleData().test())),
+        examples: sampleExamples(readSampleShard(bytes)),
         classes: undefined,
+        sha256: sha256Of(bytes),
       };
+    }
     case 'none':
-      return { examples: undefined, classes: undefined };
+      return { examples: undefined, classes: undefined, sha256: undefined };
   }
+}
+
+function sha256Of(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
 }
 
 async function bytesOf(path: string): Promise<Uint8Array> {

@@ -159,6 +159,20 @@ describe('a job', () => {
   });
 });
 
+describe('alerts', () => {
+  test('are asked for by severity', async () => {
+    world = graphqlWorld();
+    const ask = (severity: string) =>
+      world.ask(`{ alerts(severity: "${severity}") { nodes { id severity } } }`, {}, 'operator');
+    expect((await ask('critical')).data?.alerts).toEqual({ nodes: [{ id: 'a1', severity: 'critical' }] });
+    const { errors } = await ask('loud');
+    expect(errors?.[0]?.extensions).toMatchObject({
+      code: 'http.bad-request',
+      expected: 'info, warning, critical',
+    });
+  });
+});
+
 describe('authority', () => {
   test('decides field by field: what somebody may not see is null, the rest is there', async () => {
     world = graphqlWorld();
@@ -310,7 +324,14 @@ describe('progress', () => {
     expect((await steps.next()).value).toMatchObject({ type: 'training', training: { status: 'RUNNING' } });
     const common = { federation: 'digits', run: 'r1', round: 4, atMs: 5 };
     world.events.emit({ type: 'round-abandoned', ...common, run: 'another', attempt: 0, code: 'x' });
-    world.events.emit({ type: 'metric', ...common, training: 't1', name: 'accuracy', value: 0.5 });
+    world.events.emit({
+      type: 'metric',
+      ...common,
+      training: 't1',
+      name: 'accuracy',
+      value: 0.5,
+      heldOut: null,
+    });
     expect((await steps.next()).value).toMatchObject({ type: 'metric', round: 4, metric: { value: 0.5 } });
     world.events.emit({ type: 'training', training: trainingOf({ status: 'SUCCEEDED' }) });
     expect((await steps.next()).value).toMatchObject({ training: { status: 'SUCCEEDED' } });

@@ -10,6 +10,8 @@ import { type Builder, type Connections, limitOf } from './builder.ts';
 import { access, withParent } from './field-access.ts';
 import { idOf } from './training-fields.ts';
 
+const SEVERITIES: readonly Alert['severity'][] = ['info', 'warning', 'critical'];
+
 /** Alerts, the audit log, budgets, and the server as a whole. */
 export function addOperatorFields(builder: Builder, connectionOf: Connections): void {
   const AlertKind = builder.enumType('AlertKind', {
@@ -79,11 +81,18 @@ export function addOperatorFields(builder: Builder, connectionOf: Connections): 
         federation: t.arg.id({ required: false }),
         training: t.arg.id({ required: false }),
         kind: t.arg({ type: AlertKind, required: false }),
+        severity: t.arg.string({ required: false, description: SEVERITIES.join(', ') }),
         state: t.arg.string({ required: false, description: 'firing or resolved' }),
         after: t.arg.string({ required: false }),
         first: t.arg.int({ required: false }),
       },
-      resolve: (_, { federation, training, kind, state, after, first }, { services, caller }) => {
+      resolve: (_, { federation, training, kind, severity, state, after, first }, { services, caller }) => {
+        check(
+          severity == null || SEVERITIES.some((each) => each === severity),
+          'http.bad-request',
+          'There is no such severity.',
+          { path: 'severity', expected: SEVERITIES.join(', ') },
+        );
         check(
           state == null || state === 'firing' || state === 'resolved',
           'http.bad-request',
@@ -99,6 +108,7 @@ export function addOperatorFields(builder: Builder, connectionOf: Connections): 
             federation: reachOf(caller, idOf(federation)),
             training: idOf(training),
             kind: (kind as Alert['kind'] | null | undefined) ?? undefined,
+            severity: (severity as Alert['severity'] | null) ?? undefined,
             state: (state as AlertQuery['state'] | null) ?? undefined,
             after: after ?? undefined,
             limit: limitOf(first),

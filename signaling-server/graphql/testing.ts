@@ -149,6 +149,12 @@ export function graphqlWorld(options: { readonly introspection?: boolean } = {})
       ofTraining: async () => ({ metrics: [{ round: 1, name: 'accuracy', value: 0.5 }], nextRound: null }),
     },
     audit: { list: async () => ({ items: [], next: null }) },
+    alerts: {
+      list: async (_: unknown, query: { severity?: string }) => ({
+        items: [{ id: 'a1', kind: 'storage', severity: query.severity ?? 'any' }],
+        next: null,
+      }),
+    },
     system: {
       async health() {
         throw new Error('SELECT secret FROM patients');

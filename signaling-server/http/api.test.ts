@@ -443,6 +443,21 @@ describe('rights', () => {
     expect([gone.status, gone.json.status]).toEqual([200, 'deleted']);
     expect((await ask('GET', '/api/erasures')).json.erasures.length).toBe(1);
     expect((await ask('GET', '/api/records-of-processing', { key: auditor })).status).toBe(200);
+    const page = await fetch(`${server.url}/api/records-of-processing/markdown`, {
+      headers: { authorization: `Bearer ${auditor}` },
+    });
+    expect(page.headers.get('content-type')).toBe('text/markdown; charset=utf-8');
+    expect(await page.text()).toMatch(/^# Records of processing activities/);
+  });
+
+  test('of an account too, whose name is in the address', async () => {
+    const address = `/api/accounts/${encodeURIComponent('https://id.example/a#ann')}`;
+    const auditor = await keyFor({ role: 'auditor' });
+    expect((await ask('GET', `${address}/export`, { key: auditor })).status).toBe(403);
+    const found = await ask('GET', `${address}/export`);
+    expect([found.status, found.json.account]).toEqual([200, 'https://id.example/a#ann']);
+    const gone = await ask('DELETE', address);
+    expect([gone.status, gone.json.status]).toEqual([200, 'deleted']);
   });
 
   test('a request that proves itself has to', async () => {

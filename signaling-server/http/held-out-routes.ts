@@ -24,7 +24,7 @@ export interface HeldOutRoutesContext {
   readonly repository: Pick<Repository, 'getFederation'>;
   readonly files: HeldOutFiles;
   readonly judges: Pick<Judges, 'reload'>;
-  readonly audit: Pick<AuditLog, 'append'>;
+  readonly audit: Pick<AuditLog, 'record'>;
   readonly limitWrites: MiddlewareHandler;
   readonly log: Pick<Logger, 'info'>;
 }
@@ -106,13 +106,14 @@ export function heldOutRoutes(add: AddEndpoint, context: HeldOutRoutesContext): 
         },
       );
       const bytes = format === 'images' ? await imagesOf(c) : new Uint8Array(await c.req.arrayBuffer());
-      const { examples, classes } = await files.put(federation, format, bytes);
-      judges.reload(federation.id);
-      await audit.append(caller, {
+      const { examples, classes } = await audit.record(caller, {
         action: 'held-out.supply',
         subject: `federation:${federation.id}`,
-        after: { format, examples },
+        after: { format },
+        effect: () => files.put(federation, format, bytes),
+        found: ({ examples }) => ({ after: { format, examples } }),
       });
+      judges.reload(federation.id);
       log.info({ federation: federation.id, format, examples }, 'a held-out set was supplied');
       return c.json({ federation: federation.id, format, examples, classes: classes ?? null });
     },
@@ -129,11 +130,16 @@ export function heldOutRoutes(add: AddEndpoint, context: HeldOutRoutesContext): 
     params: byId,
     answers: { 204: { description: 'They are gone' } },
     async handle(c, { caller }) {
-      const { id } = await federationOf(c);
-      const existed = await files.remove(id);
-      check(existed, 'http.not-found', 'No held-out set was supplied for this federation.');
+      const federation = await federationOf(c);
+      const { id } = federation;
+      const { kind } = await files.find(federation);
+      check(kind === 'file', 'http.not-found', 'No held-out set was supplied for this federation.');
+      await audit.record(caller, {
+        action: 'held-out.remove',
+        subject: `federation:${id}`,
+        effect: () => files.remove(id),
+      });
       judges.reload(id);
-      await audit.append(caller, { action: 'held-out.remove', subject: `federation:${id}` });
       log.info({ federation: id }, 'a held-out set was taken away');
       return c.body(null, 204);
     },

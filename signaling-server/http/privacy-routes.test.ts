@@ -226,5 +226,6 @@ test('an operator sets a limit, and it is in the audit', async () => {
   const { entries } = await json('/api/audit?action=privacy.limit-set');
   expect(entries).toEqual([
     expect.objectContaining({ subject: 'user:zoe', actor: 'operator-key', outcome: 'done' }),
+    expect.objectContaining({ subject: 'user:zoe', actor: 'operator-key', outcome: 'begun' }),
   ]);
 });

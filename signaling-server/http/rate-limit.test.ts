@@ -90,8 +90,8 @@ test('credentials that are not good are counted by address, and lock out nobody 
     requestsPerMinute: 2,
     failuresPerMinute: 1,
   });
-  expect((await meter.failure(origin)).refusal).toBeUndefined();
-  expect((await meter.failure(origin)).refusal).toMatchObject({ code: 'wire.rate-limited' });
+  expect((await meter.failure(origin.address)).refusal).toBeUndefined();
+  expect((await meter.failure(origin.address)).refusal).toMatchObject({ code: 'wire.rate-limited' });
   expect((await meter.request(known)).refusal).toBeUndefined();
   const anonymous = { principal: ANONYMOUS, origin };
   expect((await meter.request(anonymous)).headers).toMatchObject({ ratelimit: '"minute";r=1;t=60' });

@@ -61,7 +61,7 @@ export interface MeterOptions {
 
 const FAILURES_PER_MINUTE = 60;
 
-/** Counts every request that comes to a guard. A good credential is never locked out by bad ones from the same address. */
+/** Counts every request that comes to a guard, and credentials that were not good at any door. */
 export function createMeter({
   counter,
   requestsPerMinute,
@@ -72,7 +72,7 @@ export function createMeter({
       const taken = await counter.take(`request ${whoOf(caller)}`, requestsPerMinute, WINDOW_MS);
       return metered(taken, requestsPerMinute, 'Too many requests.');
     },
-    async failure({ address }) {
+    async failure(address) {
       const taken = await counter.take(`failure ${address}`, failuresPerMinute, WINDOW_MS);
       return metered(taken, failuresPerMinute, 'Too many credentials from this address were not good.');
     },
@@ -124,10 +124,10 @@ function metered({ waitMs, remaining, resetMs }: Taken, limit: number, summary: 
     'ratelimit-policy': `"minute";q=${limit};w=${WINDOW_MS / 1000}`,
     ratelimit: `"minute";r=${remaining};t=${seconds}`,
   };
-  if (waitMs === 0) return { headers, refusal: undefined };
+  if (waitMs === 0) return { headers, refusal: undefined, waitMs };
   const refusal = new MurmurationError('wire.rate-limited', summary, {
     expected: `at most ${limit} a minute`,
     remedy: `Try again in ${seconds} seconds.`,
   });
-  return { headers: { ...headers, 'retry-after': String(seconds) }, refusal };
+  return { headers: { ...headers, 'retry-after': String(seconds) }, refusal, waitMs };
 }

@@ -3,7 +3,6 @@ import type { MiddlewareHandler } from 'hono';
 import { MurmurationError } from '../../shared/errors/index.ts';
 import { combinesGroups } from '../../shared/federation/index.ts';
 import type { ParticipantId } from '../../shared/identity/index.ts';
-import type { Caller } from '../access/principal.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
 import type { Gate } from '../reliability/gate.ts';
 import { reputationOf } from '../reliability/reputation.ts';
@@ -58,7 +57,7 @@ const cleared = z
 export interface ReliabilityRoutesContext {
   readonly repository: Pick<Repository, 'getFederation' | 'getRun' | 'listReliability' | 'listStandings'>;
   readonly gate: Pick<Gate, 'block' | 'unblock' | 'release'>;
-  readonly audit: Pick<AuditLog, 'append'>;
+  readonly audit: Pick<AuditLog, 'record'>;
   readonly limitWrites: MiddlewareHandler;
 }
 
@@ -122,8 +121,11 @@ export function reliabilityRoutes(add: AddEndpoint, context: ReliabilityRoutesCo
     },
     async handle(c, { params, body, caller }) {
       const participant = params.id as ParticipantId;
-      const { state, sinceMs } = await gate.block(participant, body.reason);
-      await note(caller, 'participant.block', participant);
+      const { state, sinceMs } = await audit.record(caller, {
+        action: 'participant.block',
+        subject: `participant:${participant}`,
+        effect: () => gate.block(participant, body.reason),
+      });
       return c.json({ participant, state, sinceMs });
     },
   });
@@ -146,15 +148,16 @@ export function reliabilityRoutes(add: AddEndpoint, context: ReliabilityRoutesCo
       answers: { 200: { description: 'It may take part', schema: cleared } },
       async handle(c, { params, caller }) {
         const participant = params.id as ParticipantId;
-        if (!(await gate[verb](participant))) throw nothingTo(verb, state);
-        await note(caller, `participant.${verb}`, participant);
+        await audit.record(caller, {
+          action: `participant.${verb}`,
+          subject: `participant:${participant}`,
+          async effect() {
+            if (!(await gate[verb](participant))) throw nothingTo(verb, state);
+          },
+        });
         return c.json({ participant, state: 'clear' });
       },
     });
-
-  async function note(caller: Caller, action: string, participant: ParticipantId): Promise<void> {
-    await audit.append(caller, { action, subject: `participant:${participant}` });
-  }
 }
 
 /**

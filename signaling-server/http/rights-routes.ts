@@ -2,6 +2,8 @@ import type { HttpBindings } from '@hono/node-server';
 import { z } from '@hono/zod-openapi';
 import type { Context, MiddlewareHandler } from 'hono';
 import type { Caller } from '../access/principal.ts';
+import { processingMarkdown } from '../rights/processing-record.ts';
+import type { SignedReceipt } from '../rights/receipt.ts';
 import type { RightsService } from '../rights/rights-service.ts';
 import type { AddEndpoint } from './endpoint.ts';
 import { federationId, integer, participantId } from './schemas/fields.ts';
@@ -22,6 +24,13 @@ export interface RightsRoutesContext {
 
 const TAG = 'Rights';
 const byId = z.strictObject({ id: participantId });
+const byAccount = z.strictObject({
+  account: z
+    .string()
+    .min(1)
+    .max(512)
+    .openapi({ description: 'Percent-encoded, such as `https%3A%2F%2Fid.example%23ann`' }),
+});
 const byConsent = byId.extend({ federation: federationId });
 const rollBackOrder = z.strictObject({
   rollBack: z.boolean().default(false).openapi({
@@ -59,6 +68,34 @@ export function rightsRoutes(add: AddEndpoint, { rights, limitWrites }: RightsRo
     isBodyOptional: true,
     answers: { 200: { description: 'A signed receipt', schema: deleted } },
     handle: (c, { params, body, caller }) => erase(c, caller, params.id, body.rollBack),
+  });
+
+  add({
+    method: 'get',
+    path: '/api/accounts/{account}/export',
+    permission: 'authenticated',
+    tag: TAG,
+    summary: 'Everything about an account (Article 20)',
+    description: 'Of whoever comes by a token of an issuer (`iss#sub`), or of the user of a key.',
+    use,
+    params: byAccount,
+    answers: { 200: { description: 'The document, as it is read', schema: exported } },
+    handle: async (c, { params, caller }) =>
+      documentOf(c, await rights.exportAccount(caller, params.account), 'account.json'),
+  });
+
+  add({
+    method: 'delete',
+    path: '/api/accounts/{account}',
+    permission: 'authenticated',
+    tag: TAG,
+    summary: 'Deletes an account (Article 17)',
+    description:
+      'Its keys are revoked, its budgets deleted, and its name replaced. Devices that took part for it are deleted by themselves.',
+    use,
+    params: byAccount,
+    answers: { 200: { description: 'A signed receipt', schema: deleted } },
+    handle: async (c, { params, caller }) => receiptOf(c, await rights.eraseAccount(caller, params.account)),
   });
 
   add({
@@ -149,20 +186,39 @@ export function rightsRoutes(add: AddEndpoint, { rights, limitWrites }: RightsRo
     handle: async (c, { caller }) => c.json(await rights.processingRecord(caller)),
   });
 
+  add({
+    method: 'get',
+    path: '/api/records-of-processing/markdown',
+    permission: 'audit:read',
+    tag: TAG,
+    summary: 'The same as a page to print',
+    answers: { 200: { description: 'The record', type: 'text/markdown' } },
+    handle: async (c, { caller }) =>
+      c.body(processingMarkdown(await rights.processingRecord(caller)), 200, {
+        'content-type': 'text/markdown; charset=utf-8',
+      }),
+  });
+
   async function erase(c: Context, caller: Caller, id: string, rollBack: boolean): Promise<Response> {
-    const receipt = await rights.erase(caller, id, { rollBack });
+    return receiptOf(c, await rights.erase(caller, id, { rollBack }));
+  }
+
+  function receiptOf(c: Context, receipt: SignedReceipt): Response {
     return c.json({ status: 'deleted', timestamp: new Date().toISOString(), ...receipt });
   }
 
   async function exportOf(c: Context, caller: Caller, id: string): Promise<Response> {
-    const pieces = await rights.exportData(caller, id);
+    return documentOf(c, await rights.exportData(caller, id), `participant-${id}.json`);
+  }
+
+  function documentOf(c: Context, pieces: AsyncIterable<string>, filename: string): Response {
     const { outgoing } = (c.env ?? {}) as Partial<HttpBindings>;
     return c.body(
       streamOf(pieces, () => void outgoing?.destroy()),
       200,
       {
         'content-type': 'application/json',
-        'content-disposition': `attachment; filename="participant-${id}.json"`,
+        'content-disposition': `attachment; filename="${filename}"`,
       },
     );
   }

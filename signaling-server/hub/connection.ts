@@ -42,6 +42,8 @@ export interface ConnectionOptions {
   readonly limits: HubLimits;
   readonly clock: Clock;
   readonly log: Log;
+  /** Hears by which name a message was refused. */
+  onFault?(code: string): void;
 }
 
 const UNCOMPRESSED = { compress: false };
@@ -52,7 +54,7 @@ const LATE_HEARTBEATS = 1.5;
 
 export function createConnection(
   socket: WebSocket,
-  { limits, clock, log }: ConnectionOptions,
+  { limits, clock, log, onFault }: ConnectionOptions,
   handlers: ConnectionHandlers,
 ): Connection {
   const startMs = clock.nowMs();
@@ -114,7 +116,9 @@ export function createConnection(
   const fault = (thrown: unknown): void => {
     const known = thrown instanceof MurmurationError;
     if (!known) log.error({ err: thrown }, 'hub: failed on a message');
-    sendText({ type: 'refused', error: known ? thrown.toRecord() : INTERNAL });
+    const error = known ? thrown.toRecord() : INTERNAL;
+    sendText({ type: 'refused', error });
+    onFault?.(error.code);
     if (++faults >= limits.maxFaults) end(CLOSE.policy, 'too many refused messages');
   };
 

@@ -19,6 +19,8 @@ export interface Credentials {
   /** Lets the token lapse after the grace period, unless it is issued again. */
   lapse(holder: Credential): void;
   revoke(holder: Credential): void;
+  /** Ends its token of one federation, or of all. */
+  revokeAll(participant: ParticipantId, federation?: string): void;
   find(token: string): Credential | undefined;
   close(): void;
 }
@@ -67,6 +69,13 @@ export function createCredentials(clock: Clock, graceMs: number, key: Uint8Array
     },
     revoke(holder) {
       remove(find(holder));
+    },
+    revokeAll(participant, federation) {
+      for (const issued of [...byHolder.values()]) {
+        const { holder } = issued;
+        if (holder.participant === participant && (federation ?? holder.federation) === holder.federation)
+          remove(issued);
+      }
     },
     find(token) {
       const [federation, participant, incarnation, mac] = token.split('.');

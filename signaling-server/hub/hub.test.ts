@@ -365,7 +365,8 @@ describe('one identity, two connections', () => {
 
 describe('abuse', () => {
   test('H-06: a malformed message is refused by name; the connection goes on until there are too many', async () => {
-    const at = await world({ limits: { maxFaults: 5 } });
+    const refused: string[] = [];
+    const at = await world({ limits: { maxFaults: 5 }, onRefused: (code) => void refused.push(code) });
     const client = raw(at);
     const identity = await client.join();
     for (const [text, code, path] of [
@@ -383,6 +384,7 @@ describe('abuse', () => {
     await client.texts.find(ofType('signal'));
     client.socket.send('{');
     expect(await client.closed).toBe(CLOSE.policy);
+    expect(refused).toEqual([...Array(3).fill('wire.malformed'), 'wire.too-large', 'wire.malformed']);
   });
 
   test('binary frames of unknown kinds, wrong lengths or a wrong checksum are refused by name', async () => {

@@ -99,6 +99,8 @@ export interface HubOptions {
   readonly tokenKey?: Uint8Array;
   /** Told of what goes through this server: frames between participants, and messages to it. */
   onCarried?(path: 'relay' | 'server', bytes: number): void;
+  /** Told of everything that was refused on a connection to this replica, by name. */
+  onRefused?(code: string): void;
 }
 
 /** How often a federation without the server's node is brought up again. */
@@ -168,6 +170,7 @@ export function createHub(options: HubOptions): HubServer {
     lookupFederation: async (id) => options.lookupFederation(id),
     refusalFor: async (participant) => options.refusalFor?.(participant),
     admitted: async (applicant) => options.admit?.(applicant),
+    onFault: (code) => options.onRefused?.(code),
     isFull: (federation, participant) =>
       rooms.find(federation, participant) === undefined &&
       rooms.presences(federation).length >= limits.maxPeersPerFederation,
@@ -200,14 +203,20 @@ export function createHub(options: HubOptions): HubServer {
 
   const expelHere = (participant: ParticipantId, error: MurmurationError, federation?: string): void => {
     const atMs = clock.nowMs();
-    expelled = expelled.filter((each) => atMs - each.atMs <= limits.handshakeTimeoutMs);
     expelled.push({ participant, federation, error, atMs });
+    // Nobody who began before is being let in by then.
+    clock.after(limits.handshakeTimeoutMs + 1, () => {
+      expelled = expelled.filter((each) => clock.nowMs() - each.atMs <= limits.handshakeTimeoutMs);
+    });
+    rooms.forget(participant, federation);
     for (const member of rooms.membersOf(participant)) {
       if (federation !== undefined && member.federation !== federation) continue;
       member.left = true; // its bearer token ends with the connection
       member.connection.notify(error);
       member.connection.end(CLOSE.refused, error.code);
     }
+    // Of one whose connection was lost a moment ago as well.
+    credentials.revokeAll(participant, federation);
   };
   const unsubscribe = cluster.subscribe((event) => {
     if (event.type === 'expelled')

@@ -57,6 +57,8 @@ export interface Rooms {
   presences(federation: string): readonly Presence[];
   /** Of one participant connected to this replica, in all federations. */
   membersOf(participant: ParticipantId): readonly Member[];
+  /** Lets go of what others were told of it. */
+  forget(participant: ParticipantId, federation?: string): void;
   setNode(federation: string, present: boolean): void;
   /** Federations with participants connected to this replica, in which no replica runs the server's node. */
   leaderless(): readonly string[];
@@ -288,6 +290,11 @@ export function createRooms(options: {
       return [...(here?.values() ?? []), ...elsewhere].map(({ presence }) => presence);
     },
     membersOf: (participant) => [...rooms.values()].flatMap(({ members }) => members.get(participant) ?? []),
+    forget(participant, only) {
+      for (const [federation, { members }] of rooms)
+        if ((only ?? federation) === federation)
+          for (const { told } of members.values()) told.delete(participant);
+    },
     setNode(federation, present) {
       const room = roomOf(federation);
       room.node = present;

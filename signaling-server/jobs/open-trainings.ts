@@ -19,7 +19,7 @@ export interface TrainingsOptions {
   readonly database: Database;
   readonly repository: Repository;
   readonly events: ServerEvents;
-  readonly audit: Pick<AuditLog, 'append'>;
+  readonly audit: Pick<AuditLog, 'record'>;
   readonly budgets: Pick<BudgetService, 'budgetOf'>;
   /** Left out, as their settings say. */
   readonly controlOf?: (federation: string) => SeatView['control'];
@@ -47,7 +47,12 @@ export async function openTrainings(options: TrainingsOptions): Promise<Training
   const nowMs = options.nowMs ?? Date.now;
   const trainings = trainingRepository(database);
   const operations = operationsRepository(database);
-  const changes = createTrainingChanges({ repository: trainings, events, nowMs });
+  const changes = createTrainingChanges({
+    repository: trainings,
+    maxConcurrent: options.maxConcurrent,
+    events,
+    nowMs,
+  });
   const { controlOf } = options;
   const overseer = createOverseer({
     ...options,

@@ -23,7 +23,7 @@ export interface OverseerOptions {
   readonly repository: Pick<Repository, 'endRun' | 'getRun' | 'listMetrics' | 'getFederation' | 'currentRun'>;
   readonly changes: TrainingChanges;
   readonly leadership: Pick<Leadership, 'lead'>;
-  /** Trainings that run at the same time. Of replicas that begin one each at the same moment there may be one more. */
+  /** Trainings that run at the same time. */
   readonly maxConcurrent: number;
   readonly log: Pick<Logger, 'error' | 'info'>;
   readonly nowMs?: () => number;
@@ -41,8 +41,6 @@ export interface Overseer {
   perform(training: StoredTraining, orders: readonly TrainingOrder[]): Promise<void>;
   /** Looks at what is kept, and acts on it. @throws `storage.unavailable`. */
   refresh(): Promise<void>;
-  /** Whether there is room for one more. */
-  hasRoom(): Promise<boolean>;
   /** As of the last look. */
   drainState(): DrainState;
   /** Of the seats here that are to coordinate another run than they do. */
@@ -143,9 +141,11 @@ export function createOverseer(options: OverseerOptions): Overseer {
         await changes.apply(id, { type: 'schedule' });
         continue;
       }
-      running++;
       const { round } = await repository.getRun(run);
       const begun = await changes.apply(id, { type: 'begin', round });
+      // Another replica may have taken the last place.
+      if (!isRunning(begun.training)) continue;
+      running++;
       log.info({ federation, run, training: id, round }, 'a training begins');
       await act(begun.training, begun.orders);
     }
@@ -220,7 +220,6 @@ export function createOverseer(options: OverseerOptions): Overseer {
         void refresh().catch((err: unknown) => log.error({ err }, 'trainings could not be looked after'));
     },
     refresh,
-    hasRoom: async () => (await trainings.listUnfinished()).filter(isRunning).length < maxConcurrent,
     drainState() {
       const { isDraining, isHalted } = flags();
       const roundsUnderWay = overseer.seats().filter((seat) => seat.state().attempt !== undefined).length;

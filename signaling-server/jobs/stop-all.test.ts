@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { MurmurationError } from '../../shared/errors/index.ts';
 import { SYSTEM } from '../access/principal.ts';
+import { recordChange } from '../audit/record-change.ts';
 import type { Seat } from './supervisor.ts';
 import { createTrainingService, type TrainingServiceOptions } from './training-service.ts';
 
@@ -21,7 +22,15 @@ function world() {
       openIncident: async ({ report }: { report: object }) => void reports.push(report),
     },
     overseer: { seats: () => [SEAT], refresh: async () => undefined },
-    audit: { append: async () => void done.push('entry') },
+    audit: {
+      record: recordChange(
+        async (_caller, event) => {
+          done.push('entry');
+          return { ...event, seq: 1 };
+        },
+        async (_caller, { outcome }) => done.push(outcome!),
+      ),
+    },
     async budgetShare() {
       done.push('budget');
       throw new MurmurationError('storage.unavailable', 'There is no access to the database.');
@@ -33,7 +42,7 @@ function world() {
 test('everything stops before anything is reckoned, and a budget that cannot be keeps nothing going', async () => {
   const { service, done, reports } = world();
   expect((await service.stopAll(SYSTEM, 'a leak is suspected')).federations).toEqual(['ward']);
-  expect(done).toEqual(['halt', 'entry', 'budget']);
+  expect(done).toEqual(['entry', 'halt', 'done', 'budget']);
   expect(reports).toEqual([
     {
       trainings: [],

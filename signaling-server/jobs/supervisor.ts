@@ -47,7 +47,7 @@ export interface SupervisorOptions {
   readonly seat: Seat;
   /** What the seat was made with. */
   readonly view: SeatView;
-  readonly repository: { listMetrics(run: string, fromRound: number): Promise<Metric[]> };
+  readonly repository: { listMetrics(run: string, fromRound: number, set: string | null): Promise<Metric[]> };
   readonly changes: TrainingChanges;
   /** Does what a change asks for. */
   readonly perform: (training: StoredTraining, orders: readonly TrainingOrder[]) => Promise<void>;
@@ -78,12 +78,12 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
 
   function evaluated({ round, evaluation }: RoundRecord): void {
     if (evaluation === null || evaluation.total === 0) return;
-    const { total, correct, lossSum } = evaluation;
+    const { total, correct, lossSum, heldOut } = evaluation;
     const values = { accuracy: correct / total, loss: lossSum / total };
     tell('an evaluation could not be noted', async ({ config, fromRound }) => {
       const name = config.earlyStopping?.metric;
       if (name === undefined) return { type: 'evaluated', round, ...values, history: [] };
-      const stored = await repository.listMetrics(run, fromRound + 1);
+      const stored = await repository.listMetrics(run, fromRound + 1, heldOut ?? null);
       const before = stored.filter((metric) => metric.name === name && metric.round < round);
       const history = [...before.map(({ value }) => value), values[name]];
       return { type: 'evaluated', round, ...values, history };

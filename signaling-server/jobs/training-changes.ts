@@ -20,40 +20,57 @@ export interface TrainingChange {
 
 export interface TrainingChanges {
   /**
-   * What becomes of a training, durable before it resolves, and told to whoever listens.
+   * What becomes of a training, durable before it resolves, and told to whoever listens. One that is to run, while as many do as may, waits for its turn.
    * @throws `http.not-found`; `http.conflict` for a command that its status does not allow.
    */
   apply(id: string, event: TrainingEvent): Promise<TrainingChange>;
+  /** What {@link apply} would make of it now. @throws as that does. */
+  preview(id: string, event: TrainingEvent): Promise<TrainingChange>;
 }
 
 export interface TrainingChangesOptions {
-  readonly repository: Pick<TrainingRepository, 'findTraining' | 'replaceTraining'>;
+  readonly repository: Pick<TrainingRepository, 'findTraining' | 'replaceTraining' | 'beginTraining'>;
+  /** Trainings that run at the same time, on all replicas. */
+  readonly maxConcurrent: number;
   readonly events: Pick<ServerEvents, 'emit'>;
   readonly nowMs: () => number;
 }
 
 export function createTrainingChanges({
   repository,
+  maxConcurrent,
   events,
   nowMs,
 }: TrainingChangesOptions): TrainingChanges {
+  async function preview(id: string, event: TrainingEvent): Promise<TrainingChange> {
+    const before = await repository.findTraining(id);
+    if (before === undefined) throw unknownTraining();
+    const { training, orders, isRefused } = stepTraining(before, event, nowMs());
+    if (isRefused)
+      throw new MurmurationError(
+        'http.conflict',
+        `A training that is ${before.status} allows no ${event.type}.`,
+        {
+          received: before.status,
+          remedy: 'Read its status, and decide again.',
+        },
+      );
+    return { before, training, orders };
+  }
+
   return {
+    preview,
+
     async apply(id, event) {
+      let now = event;
       for (let tries = 0; tries < MAX_TRIES; tries++) {
-        const before = await repository.findTraining(id);
-        if (before === undefined) throw unknownTraining();
-        const { training, orders, isRefused } = stepTraining(before, event, nowMs());
-        if (isRefused)
-          throw new MurmurationError(
-            'http.conflict',
-            `A training that is ${before.status} allows no ${event.type}.`,
-            {
-              received: before.status,
-              remedy: 'Read its status, and decide again.',
-            },
-          );
+        const { before, training, orders } = await preview(id, now);
         if (training === before) return { before, training, orders };
-        if (!(await repository.replaceTraining(training, before.revision))) continue;
+        if (training.status === 'RUNNING' && before.status !== 'RUNNING') {
+          const outcome = await repository.beginTraining(training, before.revision, maxConcurrent);
+          if (outcome === 'full') now = { type: before.status === 'PAUSED' ? 'queue' : 'schedule' };
+          if (outcome !== 'begun') continue;
+        } else if (!(await repository.replaceTraining(training, before.revision))) continue;
         events.emit({ type: 'training', training: toTraining(training) });
         return { before, training, orders };
       }

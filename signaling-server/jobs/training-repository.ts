@@ -1,7 +1,7 @@
-import { and, asc, desc, eq, inArray, lt, notInArray, or, sql } from 'drizzle-orm';
+import { and, asc, count, desc, eq, exists, inArray, lt, ne, notInArray, or, sql } from 'drizzle-orm';
 import { hasCode, MurmurationError } from '../../shared/errors/index.ts';
 import type { Database } from '../storage/database.ts';
-import { idempotencyKeys, trainings } from '../storage/operator-schema.ts';
+import { idempotencyKeys, switches, trainings } from '../storage/operator-schema.ts';
 import type { TrainingStatus } from './training.ts';
 import type { StoredTraining } from './training-machine.ts';
 
@@ -16,6 +16,15 @@ export interface TrainingRepository {
   findTraining(id: string): Promise<StoredTraining | undefined>;
   /** @returns false where it was changed since: read it, and decide again. */
   replaceTraining(training: StoredTraining, revision: number): Promise<boolean>;
+  /**
+   * As {@link replaceTraining}, for one that is to run from now on: while fewer than `most` do. Of those who take the last place at the same moment, on any
+   * replicas, one gets it.
+   */
+  beginTraining(
+    training: StoredTraining,
+    revision: number,
+    most: number,
+  ): Promise<'begun' | 'full' | 'changed'>;
   /** Newest first. */
   listTrainings(query: {
     readonly federation?: string | undefined;
@@ -46,6 +55,15 @@ export interface KeyClaim {
   readonly atMs: number;
 }
 
+/** They have a place. */
+const RUNNING: TrainingStatus[] = ['RUNNING', 'STOPPING'];
+/**
+ * A row of `switches` that is never on. Whoever takes a place counts it up from what it was before the places were counted: who counted what
+ * another has taken meanwhile finds it changed.
+ */
+const PLACES = 'places';
+/** Of those who take places at the same moment all but one count again; beyond that something else is wrong. */
+const MAX_TURNS = 50;
 const OVER: TrainingStatus[] = ['STOPPED', 'SUCCEEDED', 'FAILED'];
 
 export function trainingRepository(database: Database): TrainingRepository {
@@ -53,6 +71,43 @@ export function trainingRepository(database: Database): TrainingRepository {
     const rows = await database.run((db) => db.select().from(trainings).where(eq(trainings.id, id)));
     return rows[0];
   };
+
+  const replaceTraining: TrainingRepository['replaceTraining'] = async (training, revision) => {
+    const { id, ...row } = training;
+    const written = await database.run((db) =>
+      db
+        .update(trainings)
+        .set(row)
+        .where(and(eq(trainings.id, id), eq(trainings.revision, revision)))
+        .returning({ id: trainings.id }),
+    );
+    return written.length > 0 || isThere(training);
+  };
+
+  /** The answer to a statement that was sent again may have been lost: then this very change is there. */
+  async function isThere({
+    id,
+    revision,
+    updatedAtMs,
+    status,
+    reason,
+    round,
+  }: StoredTraining): Promise<boolean> {
+    const now = await findTraining(id);
+    return now?.revision === revision && now.updatedAtMs === updatedAtMs
+      ? now.status === status && now.reason === reason && now.round === round
+      : false;
+  }
+
+  async function turnOf(): Promise<number> {
+    const [row] = await database.run((db) =>
+      db.select({ turn: switches.setAtMs }).from(switches).where(eq(switches.name, PLACES)),
+    );
+    if (row !== undefined) return row.turn;
+    const first = { name: PLACES, isOn: false, reason: '', setBy: '', setAtMs: 0 };
+    await database.run((db) => db.insert(switches).values(first).onConflictDoNothing());
+    return turnOf();
+  }
 
   const findKey: TrainingRepository['findKey'] = async (principal, key) => {
     const rows = await database.run((db) =>
@@ -84,21 +139,46 @@ export function trainingRepository(database: Database): TrainingRepository {
       return (await findTraining(training.id))!;
     },
 
-    async replaceTraining(training, revision) {
+    replaceTraining,
+
+    async beginTraining(training, revision, most) {
       const { id, ...row } = training;
-      const written = await database.run((db) =>
-        db
-          .update(trainings)
-          .set(row)
-          .where(and(eq(trainings.id, id), eq(trainings.revision, revision)))
-          .returning({ id: trainings.id }),
-      );
-      if (written.length > 0) return true;
-      // The answer to a statement that was sent again may have been lost: then this very change is there.
-      const now = await findTraining(id);
-      return now?.revision === training.revision && now.updatedAtMs === training.updatedAtMs
-        ? now.status === training.status && now.reason === training.reason && now.round === training.round
-        : false;
+      for (let turns = 0; turns < MAX_TURNS; turns++) {
+        const turn = await turnOf();
+        const [running] = await database.run((db) =>
+          db
+            .select({ count: count() })
+            .from(trainings)
+            .where(and(inArray(trainings.status, RUNNING), ne(trainings.id, id))),
+        );
+        if (running!.count >= most) return 'full';
+        const written = await database.run((db) => {
+          const taken = db.$with('taken').as(
+            db
+              .update(switches)
+              .set({ setAtMs: turn + 1 })
+              .where(and(eq(switches.name, PLACES), eq(switches.setAtMs, turn)))
+              .returning({ name: switches.name }),
+          );
+          return db
+            .with(taken)
+            .update(trainings)
+            .set(row)
+            .where(
+              and(
+                eq(trainings.id, id),
+                eq(trainings.revision, revision),
+                exists(db.select({ name: taken.name }).from(taken)),
+              ),
+            )
+            .returning({ id: trainings.id });
+        });
+        if (written.length > 0 || (await isThere(training))) return 'begun';
+        if ((await findTraining(id))?.revision !== revision) return 'changed';
+      }
+      throw new MurmurationError('storage.conflict', 'Others begin trainings all the time.', {
+        remedy: 'Try again.',
+      });
     },
 
     async listTrainings({ federation, status, before, limit }) {

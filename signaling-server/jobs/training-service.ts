@@ -9,7 +9,12 @@ import type { OperationsRepository, SwitchName } from './operations-repository.t
 import type { Overseer } from './overseer.ts';
 import { checkConfig, checkStart, requestHash } from './start-order.ts';
 import type { DrainState, Page, StartTraining, Training, TrainingService } from './training.ts';
-import { type TrainingChanges, toTraining, unknownTraining } from './training-changes.ts';
+import {
+  type TrainingChange,
+  type TrainingChanges,
+  toTraining,
+  unknownTraining,
+} from './training-changes.ts';
 import { BY_OPERATOR, type StoredTraining, type TrainingEvent } from './training-machine.ts';
 import type { TrainingRepository } from './training-repository.ts';
 
@@ -21,8 +26,8 @@ export interface TrainingServiceOptions {
     'getFederation' | 'currentRun' | 'startRun' | 'endRun' | 'reopenRun' | 'getRun'
   >;
   readonly changes: TrainingChanges;
-  readonly overseer: Pick<Overseer, 'refresh' | 'perform' | 'hasRoom' | 'drainState' | 'seats'>;
-  readonly audit: Pick<AuditLog, 'append'>;
+  readonly overseer: Pick<Overseer, 'refresh' | 'perform' | 'drainState' | 'seats'>;
+  readonly audit: Pick<AuditLog, 'record'>;
   /** Share of its budget that each federation has spent; undefined where it has none. For reports of incidents. */
   readonly budgetShare: (federation: string) => Promise<number | undefined>;
   /** Told of a training that is to begin later. */
@@ -45,7 +50,7 @@ export function createTrainingService(options: TrainingServiceOptions): Training
     return training;
   }
 
-  /** A command: what it changed is in the audit, and done as far as this server can, before it resolves. */
+  /** A command: what it changes is in the audit, and done as far as this server can, before it resolves. */
   async function command(
     caller: Caller,
     id: string,
@@ -54,14 +59,21 @@ export function createTrainingService(options: TrainingServiceOptions): Training
     facts: (training: StoredTraining) => AuditFacts = () => ({}),
   ): Promise<Training> {
     await find(caller, id);
-    const { before, training, orders } = await changes.apply(id, event);
-    if (training !== before)
-      await audit.append(caller, {
-        action: `training.${action}`,
-        subject: `training:${id}`,
-        before: { status: before.status, ...facts(before) },
-        after: { status: training.status, reason: training.reason, ...facts(training) },
-      });
+    const entryOf = ({ before, training }: Pick<TrainingChange, 'before' | 'training'>) => ({
+      before: { status: before.status, ...facts(before) },
+      after: { status: training.status, reason: training.reason, ...facts(training) },
+    });
+    const planned = await changes.preview(id, event);
+    const { training, orders } =
+      planned.training === planned.before
+        ? planned
+        : await audit.record(caller, {
+            action: `training.${action}`,
+            subject: `training:${id}`,
+            ...entryOf(planned),
+            effect: () => changes.apply(id, event),
+            found: entryOf,
+          });
     await overseer.perform(training, orders);
     await overseer.refresh();
     return toTraining((await trainings.findTraining(id)) ?? training);
@@ -116,7 +128,6 @@ export function createTrainingService(options: TrainingServiceOptions): Training
 
   async function create(caller: Caller, order: StartTraining, id: string): Promise<StoredTraining> {
     const { federation, jobName, config = {}, clients = [] } = order;
-    await checkIdle(federation, id);
     const { id: run, round } = await runFor(order);
     const atMs = nowMs();
     return trainings.insertTraining({
@@ -143,11 +154,11 @@ export function createTrainingService(options: TrainingServiceOptions): Training
 
   async function flip(caller: Caller, name: SwitchName, isOn: boolean, reason: string): Promise<void> {
     const change = { name, isOn, reason, setBy: caller.principal.name, setAtMs: nowMs() };
-    await operations.setSwitch(change);
-    await audit.append(caller, {
+    await audit.record(caller, {
       action: `system.${name}`,
       subject: 'system',
       after: { isOn, reason },
+      effect: () => operations.setSwitch(change),
     });
     await overseer.refresh();
   }
@@ -167,17 +178,15 @@ export function createTrainingService(options: TrainingServiceOptions): Training
         await madeOf.prepare();
       }
       const id = await claim(caller, request, idempotencyKey);
-      const created = await create(caller, order, id);
-      await audit.append(caller, {
+      await checkIdle(order.federation, id);
+      const { federation, jobName = federation, config = {}, clients = [] } = order;
+      const meant = { federation, jobName, config, clients: clients.length };
+      const created = await audit.record(caller, {
         action: 'training.start',
         subject: `training:${id}`,
-        after: {
-          federation: created.federation,
-          run: created.run,
-          jobName: created.jobName,
-          config: created.config,
-          clients: created.clients.length,
-        },
+        after: meant,
+        effect: () => create(caller, order, id),
+        found: ({ run }) => ({ after: { ...meant, run } }),
       });
       const { startAtMs } = created.config;
       if (startAtMs !== undefined) await options.onScheduled?.(toTraining(created), startAtMs);
@@ -213,14 +222,11 @@ export function createTrainingService(options: TrainingServiceOptions): Training
     pause: (caller, id) => command(caller, id, 'pause', { type: 'pause', reason: BY_OPERATOR }),
 
     async resume(caller, id) {
-      const training = await find(caller, id);
       const { halted } = overseer.drainState();
       check(!halted, 'http.unavailable', 'All rounds are stopped on this server.', {
         remedy: 'Resume them all first.',
       });
-      // It waits for its turn as any other does.
-      const isFull = training.status === 'PAUSED' && !(await overseer.hasRoom());
-      return command(caller, id, 'resume', isFull ? { type: 'queue' } : { type: 'resume' });
+      return command(caller, id, 'resume', { type: 'resume' });
     },
 
     async stop(caller, id, reason) {

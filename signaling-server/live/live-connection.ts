@@ -96,7 +96,7 @@ export function createLiveConnection(socket: WebSocket, options: LiveConnectionO
   }
 
   async function whoIsIt(): Promise<Principal> {
-    principal ??= await authenticate({ bearer, certificate: undefined });
+    principal ??= await authenticate({ bearer, certificate: undefined, address: options.address });
     return principal;
   }
 
@@ -152,7 +152,11 @@ export function createLiveConnection(socket: WebSocket, options: LiveConnectionO
   async function handle(message: ClientMessage): Promise<void> {
     switch (message.action) {
       case 'authenticate': {
-        const shown = await authenticate({ bearer: message.token, certificate: undefined });
+        const shown = await authenticate({
+          bearer: message.token,
+          certificate: undefined,
+          address: options.address,
+        });
         bearer = message.token;
         principal = shown;
         return send({ type: 'authenticated', name: shown.name, role: shown.role ?? null });
@@ -184,7 +188,7 @@ export function createLiveConnection(socket: WebSocket, options: LiveConnectionO
 
   /** As routes tell of theirs. */
   async function noteRefusal(error: unknown): Promise<void> {
-    if (!(error instanceof MurmurationError) || ![401, 403].includes(statusOf(error.code))) return;
+    if (!(error instanceof MurmurationError) || ![401, 403, 429].includes(statusOf(error.code))) return;
     const origin = { address: options.address, requestId: 'live' };
     const caller = principal && { principal, origin };
     await options.onRefused?.({ caller, origin, permission: 'training:read', federation: undefined, error });

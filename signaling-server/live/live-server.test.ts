@@ -6,8 +6,10 @@ import { WebSocket } from 'ws';
 import { MurmurationError } from '../../shared/errors/index.ts';
 import { ANONYMOUS } from '../access/authenticate.ts';
 import type { Authorize } from '../access/authority.ts';
+import { countFailures, failedCredentials } from '../access/failed-credentials.ts';
 import type { Authenticate } from '../access/guard.ts';
 import { createEvents } from '../events.ts';
+import { createMeter, localRateCounter } from '../http/rate-limit.ts';
 import type { Training } from '../jobs/training.ts';
 import { silentLog } from '../testing/silent-log.ts';
 import { attachLive, type LiveOptions } from './live-server.ts';
@@ -51,7 +53,7 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
 });
 
-async function world(limits: LiveOptions['limits'] = {}) {
+async function world(limits: LiveOptions['limits'] = {}, door: Authenticate = authenticate) {
   const refusals: unknown[] = [];
   const events = createEvents(silentLog);
   const httpServer = createServer();
@@ -65,7 +67,7 @@ async function world(limits: LiveOptions['limits'] = {}) {
         return found;
       },
     },
-    authenticate,
+    authenticate: door,
     authorize,
     async onRefused({ caller, origin, error }) {
       refusals.push([caller?.principal.name, origin.address, error.code]);
@@ -118,6 +120,7 @@ async function world(limits: LiveOptions['limits'] = {}) {
       round,
       name: 'accuracy',
       value: round / 10,
+      heldOut: null,
       atMs: 0,
     });
   return { events, live, connect, metric, port, refusals };
@@ -334,4 +337,33 @@ test('other addresses are no business of it', async () => {
     expect(String(error)).toMatch(/40[04]/);
   }
   expect(live.size).toBe(0);
+});
+
+test('O-09: guesses are counted by address, by token and by message', async () => {
+  const meter = createMeter({
+    counter: localRateCounter(() => 0),
+    requestsPerMinute: 100,
+    failuresPerMinute: 2,
+  });
+  const { connect, refusals } = await world(
+    {},
+    countFailures(
+      authenticate,
+      failedCredentials(meter, () => 0),
+    ),
+  );
+  const known = await connect();
+  known.send({ action: 'authenticate', token: 'good' });
+  expect(await known.next()).toMatchObject({ type: 'authenticated' });
+  const client = await connect('/ws/client_id', ['murmuration.live', 'bearer.guess-0']);
+  client.send({ action: 'subscribe', training_id: 'training_123' });
+  expect(await client.next()).toMatchObject({ type: 'error', code: 'http.unauthorized' });
+  for (const code of ['http.unauthorized', 'wire.rate-limited', 'wire.rate-limited']) {
+    client.send({ action: 'authenticate', token: 'guess' });
+    expect(await client.next()).toMatchObject({ type: 'error', code });
+  }
+  expect(refusals.map((refusal) => (refusal as string[])[2])).toContain('wire.rate-limited');
+  // What was good here is.
+  known.send({ action: 'authenticate', token: 'good' });
+  expect(await known.next()).toMatchObject({ type: 'authenticated' });
 });

@@ -69,6 +69,7 @@ export function attachLive(options: LiveOptions): LiveServer {
   };
 
   const unsubscribe = events.subscribe((event) => {
+    if (event.type === 'participant-erased') return board.forget(event.participant);
     if (event.type === 'training') learn(event.training.run, event.training.id);
     const messages = messagesOf(event);
     if (messages.length === 0) return;

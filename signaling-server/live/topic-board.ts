@@ -29,6 +29,8 @@ export interface TopicBoard {
   add(topic: Topic, message: EventMessage): Numbered;
   /** @param after with the epoch that it was counted in; undefined: nothing is told again. */
   replay(topic: Topic, after: number | undefined, epoch: string | undefined): Replay;
+  /** Drops the events that name a participant: whoever asks for them finds a gap, and reads the state anew. */
+  forget(participant: string): void;
 }
 
 export function createTopicBoard({ keptEvents, keptTopics }: TopicBoardOptions): TopicBoard {
@@ -50,6 +52,11 @@ export function createTopicBoard({ keptEvents, keptTopics }: TopicBoardOptions):
       kept.events.push(numbered);
       if (kept.events.length > keptEvents) kept.events.shift();
       return numbered;
+    },
+
+    forget(participant) {
+      for (const kept of topics.values())
+        kept.events = kept.events.filter(({ message }) => !JSON.stringify(message).includes(participant));
     },
 
     replay(topic, after, epoch) {

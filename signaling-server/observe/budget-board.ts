@@ -23,6 +23,7 @@ const MAX_KEPT = 10_000;
 export interface BudgetBoard {
   note(event: BudgetEvent): void;
   rows(): BudgetRow[];
+  forget(kind: BudgetEvent['kind'], subject: string): void;
 }
 
 export function createBudgetBoard(): BudgetBoard {
@@ -34,6 +35,7 @@ export function createBudgetBoard(): BudgetBoard {
       rows.set(subject, { kind, subject, share: known(share), epsilon: known(epsilon) });
       if (rows.size > MAX_KEPT) rows.delete(descending(rows).at(-1)!.subject);
     },
+    forget: (kind, subject) => void kinds.get(kind)?.delete(subject),
     rows: () =>
       [...kinds].flatMap(([kind, rows]) => {
         const sorted = descending(rows);

@@ -42,6 +42,7 @@ const metric = (name: string, value: number, number: number): ServerEvent => ({
   round: number,
   name,
   value,
+  heldOut: null,
   atMs: 0,
 });
 const training = (id: string, status: Training['status'], createdAtMs: number): ServerEvent => ({

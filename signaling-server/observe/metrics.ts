@@ -3,6 +3,7 @@ import type { Alert } from '../alerts/alert.ts';
 import { accuracyOf, dropOutShare, extendWindow, type RoundWindow } from '../alerts/round-window.ts';
 import type { Sample } from '../alerts/rules.ts';
 import type { ServerEvent } from '../events.ts';
+import { subjectsOfParticipant } from '../privacy/subject.ts';
 import { boundedLabel, OTHER } from './bounded-label.ts';
 import { createBudgetBoard } from './budget-board.ts';
 
@@ -263,6 +264,11 @@ export function createMetrics({ backlogThreshold }: { readonly backlogThreshold:
       }
       case 'budget':
         return budgets.note(event);
+      case 'participant-erased': {
+        for (const participants of out.values()) participants.delete(event.participant);
+        for (const { kind, id } of subjectsOfParticipant(event.participant)) budgets.forget(kind, id);
+        return;
+      }
     }
   }
 

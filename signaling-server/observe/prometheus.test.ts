@@ -106,7 +106,7 @@ if (program === undefined || binaries === undefined) {
       hash: 'h',
     });
   const accuracy = (number: number, value: number) =>
-    context.events.emit({ type: 'metric', ...about, round: number, name: 'accuracy', value });
+    context.events.emit({ type: 'metric', ...about, round: number, name: 'accuracy', value, heldOut: null });
   const standing = (letter: string, state: 'quarantined' | 'clear', cause: string) =>
     context.events.emit({
       type: 'participant-standing',

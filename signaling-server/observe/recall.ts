@@ -4,6 +4,7 @@ import type { ServerEvent } from '../events.ts';
 import type { BudgetService } from '../privacy/budget-service.ts';
 import type { PrivacyBudget } from '../privacy/privacy-budget.ts';
 import type { Database } from '../storage/database.ts';
+import { heldOutSetOf } from '../storage/of-held-out-set.ts';
 import type { PrivacyRepository } from '../storage/privacy-repository.ts';
 import { metrics, runs, trainings } from '../storage/schema.ts';
 
@@ -34,7 +35,7 @@ export async function recallEvents(database: Pick<Database, 'run'>): Promise<Ser
   return [
     ...newestTrainings.map((training): ServerEvent => ({ type: 'training', training })),
     ...evaluations.map(
-      ({ run, round, name, value }): ServerEvent => ({
+      ({ run, round, name, value, heldOut }): ServerEvent => ({
         type: 'metric',
         federation: federationOf.get(run)!,
         run,
@@ -42,6 +43,7 @@ export async function recallEvents(database: Pick<Database, 'run'>): Promise<Ser
         round,
         name,
         value,
+        heldOut,
         atMs: 0,
       }),
     ),
@@ -57,6 +59,7 @@ async function readEvaluations(database: Pick<Database, 'run'>, ids: readonly st
         round: metrics.round,
         name: metrics.name,
         value: metrics.value,
+        heldOut: heldOutSetOf().as('held_out'),
         newness:
           sql<number>`row_number() over (partition by ${metrics.run}, ${metrics.name} order by ${metrics.round} desc)`.as(
             'newness',
@@ -66,7 +69,13 @@ async function readEvaluations(database: Pick<Database, 'run'>, ids: readonly st
       .where(and(inArray(metrics.run, [...ids]), inArray(metrics.name, ['accuracy', 'loss'])))
       .as('numbered');
     return db
-      .select({ run: numbered.run, round: numbered.round, name: numbered.name, value: numbered.value })
+      .select({
+        run: numbered.run,
+        round: numbered.round,
+        name: numbered.name,
+        value: numbered.value,
+        heldOut: numbered.heldOut,
+      })
       .from(numbered)
       .where(lte(numbered.newness, EVALUATIONS_KEPT))
       .orderBy(asc(numbered.run), asc(numbered.round));

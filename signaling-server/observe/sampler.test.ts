@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { MurmurationError } from '../../shared/errors/index.ts';
 import { sampleFederations } from '../../shared/federation/index.ts';
+import type { RoundRecord } from '../../shared/wire/index.ts';
 import type { Sample } from '../alerts/rules.ts';
 import { budgetService } from '../privacy/budget-service.ts';
 import type { PrivacyBudget } from '../privacy/privacy-budget.ts';
@@ -11,7 +12,7 @@ import { type Database, openDatabase } from '../storage/database.ts';
 import { fileBlobStore } from '../storage/file-blob-store.ts';
 import { apiKeys } from '../storage/operator-schema.ts';
 import { type Repository, repositoryOver } from '../storage/repository.ts';
-import { metrics, trainings } from '../storage/schema.ts';
+import { metrics, rounds, trainings } from '../storage/schema.ts';
 import { silentLog } from '../testing/silent-log.ts';
 import { readCertificates } from './certificates.ts';
 import type { FeedLag } from './metrics.ts';
@@ -171,6 +172,11 @@ describe('what was before', () => {
     await database.run((db) =>
       db.insert(metrics).values([...rows, { run, round: 14, name: 'loss', value: 2 }]),
     );
+    const evaluation = { total: 10, correct: 5, lossSum: 20, heldOut: 'a'.repeat(64) };
+    const record = { ...{ term: 1, attempt: 0, hash: 'h', savedAtMs: 0 }, coordinator: 'server' as never };
+    await database.run((db) =>
+      db.insert(rounds).values({ ...record, run, round: 14, record: { evaluation } as RoundRecord }),
+    );
     const training = {
       jobName: 'job',
       federation: sample!.id,
@@ -195,6 +201,8 @@ describe('what was before', () => {
     );
     expect(accuracies).toEqual([5, 6, 7, 8, 9, 10, 11, 12, 13, 14]);
     expect(events.at(-1)).toMatchObject({ type: 'metric', federation: sample!.id, run, round: 14 });
+    const sets = events.flatMap((event) => (event.type === 'metric' ? [event.heldOut] : []));
+    expect(sets).toEqual([...Array(9).fill(null), 'a'.repeat(64), 'a'.repeat(64)]);
   });
 
   test('budgets that have a limit, but not of participants', async () => {

@@ -15,6 +15,7 @@ import { type Database, openDatabase } from '../storage/database.ts';
 import { fileBlobStore } from '../storage/file-blob-store.ts';
 import { alerts } from '../storage/operator-schema.ts';
 import { repositoryOver } from '../storage/repository.ts';
+import { notedAudit } from '../testing/noted-audit.ts';
 import { silentLog } from '../testing/silent-log.ts';
 import { type Observability, openObservability, WEBHOOK_JOB } from './open-observability.ts';
 
@@ -55,7 +56,7 @@ function open(
     database,
     repository: repositoryOver(database, fileBlobStore(join(folder, 'blobs')), { transcriptsKept: 1 }),
     budgets: { budgetOf: () => Promise.reject(new Error('no budget is asked for')) },
-    audit: { append: async () => undefined, pseudonymOf: async () => 'somebody' } as unknown as AuditLog,
+    audit: { ...notedAudit(() => undefined), pseudonymOf: async () => 'somebody' } as unknown as AuditLog,
     queue,
     config: {
       queueBacklogThreshold: 100,

@@ -6,7 +6,7 @@ import type { Account, Counted, CountedRelease, PrivacyRepository } from '../sto
 import { type BudgetEntry, type BudgetLimit, checkLimit } from './budget-entry.ts';
 import { type Composer, type Exposure, merged } from './exposure.ts';
 import { type PrivacyBudget, privacyBudgetOf, trustOf, warningOf } from './privacy-budget.ts';
-import { checkSubject, type Subject, subjectKey } from './subject.ts';
+import { checkSubject, type Subject, subjectKey, subjectsOfParticipant } from './subject.ts';
 
 /** Four fifths of a limit, or all of it, are spent. */
 export interface BudgetWarning {
@@ -60,6 +60,8 @@ export interface BudgetService {
    * limits of federation and participant here.
    */
   roundsLeft(federation: Federation, participant: string, planned: PlannedEvents): Promise<number>;
+  /** Lets go of what is remembered of a participant whose data was deleted. */
+  forget(participant: string): void;
 }
 
 export interface SpentByParticipant
@@ -278,6 +280,10 @@ export function budgetService({
           : composer.timesLeft(bound.spent, planned[bound.unit], bound.limit, most),
       );
       return Math.min(...times);
+    },
+
+    forget(participant) {
+      for (const subject of subjectsOfParticipant(participant)) said.delete(subjectKey(subject));
     },
   };
 }

@@ -1,6 +1,6 @@
 import type { Caller } from '../access/principal.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
-import type { BudgetLimit } from './budget-entry.ts';
+import { type BudgetLimit, checkLimit } from './budget-entry.ts';
 import type { BudgetService } from './budget-service.ts';
 import type { PrivacyBudget } from './privacy-budget.ts';
 import { type Subject, subjectKey } from './subject.ts';
@@ -16,17 +16,17 @@ export interface LimitService {
 
 export interface LimitServiceOptions {
   readonly budgets: Pick<BudgetService, 'budgetOf' | 'setLimit'>;
-  readonly audit: Pick<AuditLog, 'append' | 'pseudonymOf'>;
+  readonly audit: Pick<AuditLog, 'record' | 'pseudonymOf'>;
 }
 
 export function createLimitService({ budgets, audit }: LimitServiceOptions): LimitService {
   return {
     async setLimit(caller, subject, limit) {
+      checkLimit(limit);
       // Of a federation that does not exist there is nothing to limit.
       const before = await budgets.budgetOf(subject);
-      await budgets.setLimit(subject, limit);
       const { kind, id } = subject;
-      await audit.append(caller, {
+      await audit.record(caller, {
         action: 'privacy.limit-set',
         subject:
           kind === 'participant'
@@ -34,6 +34,7 @@ export function createLimitService({ budgets, audit }: LimitServiceOptions): Lim
             : subjectKey(subject).replace('/', ':'),
         before: { limit: before.limit },
         after: { limit },
+        effect: () => budgets.setLimit(subject, limit),
       });
       return budgets.budgetOf(subject);
     },

@@ -7,6 +7,7 @@ import type { ServerEvent } from '../events.ts';
 import { openDatabase } from '../storage/database.ts';
 import { fileBlobStore } from '../storage/file-blob-store.ts';
 import { type Repository, repositoryOver } from '../storage/repository.ts';
+import { notedAudit } from '../testing/noted-audit.ts';
 import { silentLog } from '../testing/silent-log.ts';
 import type { BudgetService } from './budget-service.ts';
 import { createLimitService } from './limit-service.ts';
@@ -85,10 +86,7 @@ test('a limit that is set by somebody is in the audit, before and after; partici
   const limits = createLimitService({
     budgets,
     audit: {
-      append: async (caller, event) => {
-        entries.push([caller, event]);
-        return undefined as never;
-      },
+      ...notedAudit((event, caller) => entries.push([caller, event])),
       pseudonymOf: async () => 'p_1',
     },
   });

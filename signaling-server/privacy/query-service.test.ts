@@ -14,6 +14,7 @@ import type { Predicted } from '../evaluation/thread-protocol.ts';
 import { openDatabase } from '../storage/database.ts';
 import { fileBlobStore } from '../storage/file-blob-store.ts';
 import { type Repository, repositoryOver } from '../storage/repository.ts';
+import { notedAudit } from '../testing/noted-audit.ts';
 import { clearRows, TRANSCRIPTS_KEPT } from '../testing/repository-contract.ts';
 import { silentLog } from '../testing/silent-log.ts';
 import type { BudgetService } from './budget-service.ts';
@@ -76,12 +77,7 @@ beforeEach(async () => {
     budgets,
     judges: { judgeOf: () => ({ predict }) as never },
     identity,
-    audit: {
-      append: async (_caller, event) => {
-        audited.push(event);
-        return undefined as never;
-      },
-    },
+    audit: notedAudit((event) => audited.push(event)),
     epsilonPerQuery: 0.5,
   });
   await repository.putFederation(plain);
@@ -206,7 +202,11 @@ describe('private answers', () => {
       facts: { path: 'department/emergency' },
     });
     expect([await spent('department', 'emergency'), await spent('user', 'dr-who')]).toEqual([2, 2]);
-    expect(audited).toHaveLength(2);
+    expect(audited.map(({ outcome, code }) => outcome && code)).toEqual([
+      undefined,
+      undefined,
+      'privacy.budget-exceeded',
+    ]);
     // What was paid for is still answered.
     expect((await ask({ id: 'a' })).labels).toHaveLength(3);
   });

@@ -23,7 +23,7 @@ import {
   type QueryService,
 } from './query.ts';
 import { randomizedResponse } from './randomized-response.ts';
-import { SUBJECT_ID, type Subject } from './subject.ts';
+import { type Subject, subjectIdOf } from './subject.ts';
 import { trainingGuarantee } from './training-guarantee.ts';
 
 export interface QueryServiceOptions {
@@ -32,7 +32,7 @@ export interface QueryServiceOptions {
   readonly judges: Pick<Judges, 'judgeOf'>;
   /** What the noise of repeated questions follows from. */
   readonly identity: Pick<Identity, 'sign'>;
-  readonly audit: Pick<AuditLog, 'append'>;
+  readonly audit: Pick<AuditLog, 'record'>;
   /** The most that one query costs where no limit says so. */
   readonly epsilonPerQuery: number;
 }
@@ -133,11 +133,11 @@ export function createQueryService(options: QueryServiceOptions): QueryService {
 
       const chargeId = idOf(caller.principal, query, { run, version, epsilon });
       const event = eventOf(query.mode, epsilon);
-      const charged = await budgets.charge(chargeId, subjects, event);
-      await audit.append(caller, {
+      const charged = await audit.record(caller, {
         action: 'model.query',
         subject: `federation:${federation.id}`,
         after: { run, version: version.version, mode: query.mode, rows: query.rows.length, epsilon },
+        effect: () => budgets.charge(chargeId, subjects, event),
       });
       const random = keyedRandom(await noiseKey(identity, chargeId));
       return {
@@ -216,11 +216,6 @@ function subjectsOf({ kind, name, user, department }: Principal): Subject[] {
   });
   const asker: Subject = { kind: 'user', id: subjectIdOf(user ?? name) };
   return department === undefined ? [asker] : [asker, { kind: 'department', id: subjectIdOf(department) }];
-}
-
-/** Names of users from elsewhere may hold any character. */
-function subjectIdOf(name: string): string {
-  return SUBJECT_ID.test(name) ? name : `sha256:${createHash('sha256').update(name).digest('hex')}`;
 }
 
 /** All that an answer follows from: another question under an id that was used is another charge. */

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { check } from '../../shared/errors/index.ts';
 
 /**
@@ -23,6 +24,19 @@ export function isSubjectKind(text: string): text is SubjectKind {
 /** Whether what such a subject has spent is personal data. */
 export function isPerson(kind: SubjectKind): boolean {
   return kind === 'participant' || kind === 'user';
+}
+
+/** Names of users from elsewhere may hold any character. */
+export function subjectIdOf(name: string): string {
+  return SUBJECT_ID.test(name) ? name : `sha256:${createHash('sha256').update(name).digest('hex')}`;
+}
+
+/** All that a participant has budgets as: where it asks a model by its token of the hub, it is a user of this name. */
+export function subjectsOfParticipant(participant: string): readonly Subject[] {
+  return [
+    { kind: 'participant', id: participant },
+    { kind: 'user', id: `participant:${participant}` },
+  ];
 }
 
 /** One spelling per subject; also their order, in which all writers write. */

@@ -51,6 +51,8 @@ export interface Keeper {
   scored(attempt: AttemptId, groups: readonly GroupOutcome<ParticipantId>[]): void;
   /** Whoever is out is told so, and the coordinator too. */
   arrived(participant: ParticipantId): void;
+  /** Whether it holds anything of this participant. */
+  knows(participant: ParticipantId): boolean;
   /** Resolves when nothing is under way any more. */
   close(): Promise<void>;
 }
@@ -176,6 +178,9 @@ export function createKeeper(options: KeeperOptions): Keeper {
       if (pending.size > MAX_PENDING) pending.delete(pending.keys().next().value!);
     },
     arrived: look,
+    knows: (participant) =>
+      out.has(participant) ||
+      [...pending.values()].some((groups) => groups.some(({ members }) => members.includes(participant))),
     async close() {
       lifetime.abort();
       unsubscribe();

@@ -72,7 +72,7 @@ async function replicas(count: number, wire: Wire, options: WorldOptions = {}): 
   }
   await vi.waitFor(() => {
     for (const { hub } of worlds) expect(hub.replicas).toHaveLength(count - 1);
-  }, 20_000);
+  }, WAIT_MS);
   return worlds;
 }
 
@@ -86,11 +86,14 @@ async function pair(wire: Wire) {
   const [a, b] = (await replicas(2, wire)) as [World, World];
   const alice = participant(a);
   await alice.opened();
-  await vi.waitFor(() => expect(b.hub.peers(FEDERATION)).toHaveLength(1));
+  await vi.waitFor(() => expect(b.hub.peers(FEDERATION)).toHaveLength(1), WAIT_MS);
   const bob = participant(b);
   await Promise.all([bob.opened(), alice.hubEvents.find(ofType('arrived'))]);
   return { a, b, alice, bob };
 }
+
+/** As testTimeout: a guard against hanging. */
+const WAIT_MS = 60_000;
 
 const binary = redisBinary();
 const wires: [string, () => Promise<Wire>][] = [['in one process', localWire]];
@@ -132,8 +135,9 @@ describe.each(wires)('replicas %s', (_, open) => {
     expect(await alice.hubEvents.find(ofType('refused'))).toMatchObject({
       error: { code: 'transport.closed' },
     });
-    await vi.waitFor(() =>
-      expect(a.hub.peers(FEDERATION)).toContainEqual({ peer: alice.id, incarnation: 2 }),
+    await vi.waitFor(
+      () => expect(a.hub.peers(FEDERATION)).toContainEqual({ peer: alice.id, incarnation: 2 }),
+      WAIT_MS,
     );
     again.hub.signal(bob.id, 'last');
     await bob.hubEvents.find(ofType('signal'));
@@ -145,7 +149,7 @@ describe.each(wires)('replicas %s', (_, open) => {
     const [a, b] = (await replicas(2, await open())) as [World, World];
     const transport = a.transports.transportFor(FEDERATION);
     const events = record<TransportEvent>(transport.subscribe);
-    await vi.waitFor(() => expect(b.hub.nodeOf(FEDERATION)).toMatchObject({ address: a.origin }));
+    await vi.waitFor(() => expect(b.hub.nodeOf(FEDERATION)).toMatchObject({ address: a.origin }), WAIT_MS);
     const bob = participant(b);
     await bob.channelEvents.find(ofType('peer-up'));
     expect(bob.channelEvents.all[0]).toMatchObject({ peer: SERVER, incarnation: a.hub.incarnation });
@@ -199,7 +203,7 @@ describe.each(wires)('replicas %s', (_, open) => {
   test('X-05: when another replica takes the lead, participants stay connected and meet the new node', async () => {
     const [a, b, c] = (await replicas(3, await open())) as [World, World, World];
     const first = a.transports.transportFor(FEDERATION);
-    await vi.waitFor(() => expect(c.hub.nodeOf(FEDERATION)).toBeDefined());
+    await vi.waitFor(() => expect(c.hub.nodeOf(FEDERATION)).toBeDefined(), WAIT_MS);
     const leaderless = record(c.hub.subscribe);
     const carol = participant(c);
     await carol.channelEvents.find(ofType('peer-up'));
@@ -230,7 +234,7 @@ describe.each(wires)('replicas %s', (_, open) => {
     const { a, b, alice, bob } = await pair(wire);
     const [near, far] = [participant(a), participant(b)];
     await Promise.all([near.opened(), far.opened()]);
-    await vi.waitFor(() => expect(a.hub.peers(FEDERATION)).toHaveLength(4));
+    await vi.waitFor(() => expect(a.hub.peers(FEDERATION)).toHaveLength(4), WAIT_MS);
     await wire.cut();
     await Promise.all(
       [alice, near].map(({ hubEvents }) => hubEvents.find((e) => e.type === 'departed' && e.peer === bob.id)),
@@ -248,7 +252,7 @@ describe.each(wires)('replicas %s', (_, open) => {
     const since = alice.hubEvents.all.length;
     await wire.mend();
     await alice.hubEvents.find((e) => e.type === 'arrived' && e.presence.peer === bob.id, since);
-    await vi.waitFor(() => expect(b.hub.peers(FEDERATION)).toHaveLength(3), 20_000);
+    await vi.waitFor(() => expect(b.hub.peers(FEDERATION)).toHaveLength(3), WAIT_MS);
     expect(b.hub.peers(FEDERATION).map(({ peer }) => peer)).toContain(alice.id);
     expect([alice, bob, far].flatMap(({ hubEvents }) => hubEvents.all.filter(ofType('closed')))).toEqual([]);
   });

@@ -331,6 +331,7 @@ export function createCluster(options: ClusterOptions): Cluster {
     const late = nowMs - lastBeatMs > LATE_BEATS * beatMs;
     lastBeatMs = nowMs;
     if (bus.up) sayBeat();
+    expulsions = expulsions.filter((each) => nowMs - each.atMs < EXPELLED_FOR_MS);
     for (const other of late ? [] : [...replicas.values()]) {
       if (nowMs - other.heardAtMs <= deadAfterMs) continue;
       log.warn(

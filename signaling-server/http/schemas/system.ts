@@ -72,7 +72,7 @@ export const auditEntry = z
     role: z.string().nullable(),
     address: z.string(),
     requestId: z.string(),
-    outcome: z.enum(['done', 'refused']),
+    outcome: z.enum(['done', 'refused', 'begun', 'failed']),
     code: z.string().nullable().optional(),
     before: z.looseObject({}).nullable().optional(),
     after: z.looseObject({}).nullable().optional(),
@@ -87,5 +87,6 @@ export const auditVerdict = z
     entries: z.int(),
     checkpoints: z.int(),
     broken: z.object({ seq: z.int(), why: z.string() }).nullable(),
+    unfinished: z.array(z.int()),
   })
   .openapi('AuditVerdict');
