@@ -55,7 +55,7 @@ it('tells of every change, and of none after it was closed', async () => {
   const watch = watchDevice(host);
   const seen: DeviceState[] = [];
   watch.subscribe((state) => seen.push(state));
-  await vi.waitFor(() => expect(watch.state.battery).toEqual({ charging: true, level: 1 }));
+  await vi.waitFor(() => expect(watch.state.battery).toEqual({ charging: true, level: 1 }), 60_000);
   Object.assign(battery, { charging: false, level: 0.4 });
   battery.dispatchEvent(new Event('chargingchange'));
   Object.assign(connection, { saveData: true, type: 'cellular' });
@@ -87,7 +87,7 @@ it('goes on without what the browser refuses', async () => {
     ...host,
     navigator: { getBattery: () => Promise.reject(new DOMException('no', 'NotAllowedError')) },
   } as unknown as DeviceHost);
-  await vi.waitFor(() => expect(refused).toHaveBeenCalled());
+  await vi.waitFor(() => expect(refused).toHaveBeenCalled(), 60_000);
   document.dispatchEvent(new Event('visibilitychange'));
   expect(watch.state).toEqual(silent);
   refused.mockRestore();

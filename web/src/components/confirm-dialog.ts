@@ -63,7 +63,7 @@ export class ConfirmDialog extends LitElement {
           word === undefined
             ? nothing
             : html`<div>
-                <label for="word">Type <strong>${word}</strong> to go on</label>
+                <label for="word">Type <code>${word}</code> to go on</label>
                 <input id="word" type="text" autocomplete="off" autocapitalize="off" spellcheck="false" data-testid="confirm-word"
                   @input=${(event: Event) => {
                     this.typed = (event.target as HTMLInputElement).value;

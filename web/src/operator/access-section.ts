@@ -1,13 +1,14 @@
-import { css, html, nothing } from 'lit';
+import { html, nothing } from 'lit';
 import './secret-note.ts';
 import type { AccessKey, NewKey, Role } from '../../../shared/client/index.ts';
 import type { Federation } from '../../../shared/federation/index.ts';
+import { showToast } from '../app/events.ts';
 import { formatDate } from '../app/format.ts';
 import { Loader } from '../app/loader.ts';
 import { icon } from '../components/icons.ts';
-import { shared } from '../styles/shared.ts';
+import { fingerprintOf } from './certificate-fingerprint.ts';
 import type { Page } from './operator-api.ts';
-import { OperatorPage, operatorStyles } from './operator-page.ts';
+import { OperatorPage } from './operator-page.ts';
 import { ROLE_WORDS, relativeWords, validityTag } from './operator-words.ts';
 
 const PAGE = 100;
@@ -19,22 +20,23 @@ const EXPIRIES = [
   ['', 'Until it is revoked'],
 ] as const;
 
-/** Keys: who holds what, for how long. */
+/** Keys and client certificates: who holds what, for how long. */
 export class AccessSection extends OperatorPage {
   static override properties = {
-    creating: { state: true },
+    making: { state: true },
     role: { state: true },
     narrow: { state: true },
     secret: { state: true },
-    fault: { state: true },
+    faults: { state: true },
     more: { state: true },
   };
-  declare creating: boolean;
+  /** What the form that is open makes. */
+  declare making: AccessKey['kind'] | undefined;
   /** Chosen in the form. */
   declare role: Role;
   declare narrow: boolean;
   declare secret: string | undefined;
-  declare fault: string | undefined;
+  declare faults: { readonly name?: string; readonly certificate?: string };
   declare more: readonly AccessKey[];
   #next: string | null = null;
   readonly #keys = new Loader<Page<AccessKey>>(this, (signal) =>
@@ -46,17 +48,9 @@ export class AccessSection extends OperatorPage {
     return bound === null ? items : items.filter(({ id }) => id === bound);
   });
 
-  static override styles = [
-    shared,
-    operatorStyles,
-    css`
-      .form { display: grid; gap: var(--space-4); padding: var(--space-4); border-radius: var(--radius-small); background: var(--paper); }
-    `,
-  ];
-
   constructor() {
     super();
-    this.creating = false;
+    this.faults = {};
     this.role = 'participant';
     this.narrow = false;
     this.more = [];
@@ -74,9 +68,7 @@ export class AccessSection extends OperatorPage {
       <section class="card" aria-labelledby="keys-title">
         <div class="row-between"><h2 id="keys-title" tabindex="-1">Accounts and keys</h2>${
           this.may('access:write')
-            ? html`<button aria-expanded=${this.creating ? 'true' : 'false'} data-testid="new-key" @click=${() => {
-                this.creating = !this.creating;
-              }}>${icon('plus')} Make a key</button>`
+            ? html`<span class="openers">${this.#opener('key', 'Make a key')}${this.#opener('certificate', 'Add a certificate')}</span>`
             : nothing
         }</div>
         ${this.may('access:write') ? nothing : this.lacking('access:write', 'make or revoke keys')}
@@ -87,16 +79,30 @@ export class AccessSection extends OperatorPage {
                 this.secret = undefined;
               }}></mm-secret-note>`
         }
-        ${this.creating ? this.#form() : nothing}
+        ${this.making === undefined ? nothing : this.#form(this.making)}
         ${this.loaded(this.#keys, ({ items }) => this.#list([...items, ...this.more]), 'keys')}</section>`;
   }
 
-  #form() {
+  #opener(kind: AccessKey['kind'], text: string) {
+    return html`<button aria-expanded=${this.making === kind ? 'true' : 'false'} data-testid="new-${kind}" @click=${() => {
+      this.making = this.making === kind ? undefined : kind;
+      this.faults = {};
+    }}>${icon('plus')} ${text}</button>`;
+  }
+
+  #form(making: AccessKey['kind']) {
     const { me } = this.operator;
     const bound = me?.federation ?? null;
-    return html`<form class="form" novalidate @submit=${this.#create} aria-label="Make a key">
+    const { name, certificate } = this.faults;
+    return html`<form class="form" novalidate @submit=${(event: Event) => this.#submit(event, making)} aria-label=${making === 'key' ? 'Make a key' : 'Add a certificate'}>
+      ${
+        making === 'key'
+          ? nothing
+          : html`<div><label for="certificate">Certificate</label><textarea id="certificate" name="certificate" rows="4" maxlength="20000" autocomplete="off" spellcheck="false" data-testid="certificate" aria-invalid=${certificate === undefined ? nothing : 'true'} aria-describedby="certificate-hint"></textarea>
+            <p class=${certificate === undefined ? 'hint' : 'fault'} id="certificate-hint">${certificate ?? 'Its PEM file, or its SHA-256 fingerprint: only the fingerprint is sent. It counts where a proxy verifies certificates and passes them on (CLIENT_CERT_HEADER).'}</p></div>`
+      }
       <div class="fields">
-        <div><label for="name">Who or what for</label><input id="name" name="name" type="text" maxlength="128" autocomplete="off" data-testid="key-name" aria-invalid=${this.fault === undefined ? nothing : 'true'} aria-describedby="name-hint" /><p class=${this.fault === undefined ? 'hint' : 'fault'} id="name-hint">${this.fault ?? 'So that somebody knows what it is revoked for.'}</p></div>
+        <div><label for="name">Who or what for</label><input id="name" name="name" type="text" maxlength="128" autocomplete="off" data-testid="key-name" aria-invalid=${name === undefined ? nothing : 'true'} aria-describedby="name-hint" /><p class=${name === undefined ? 'hint' : 'fault'} id="name-hint">${name ?? 'So that somebody knows what it is revoked for.'}</p></div>
         <div><label for="role">Role</label><select id="role" name="role" aria-describedby="role-hint" data-testid="key-role" @change=${(
           event: Event,
         ) => {
@@ -120,7 +126,7 @@ export class AccessSection extends OperatorPage {
             )}</div></fieldset>`
           : nothing
       }
-      <div class="row"><button class="primary" ?disabled=${this.busy} data-testid="create-key">Make it</button></div>
+      <div class="row"><button class="primary" ?disabled=${this.busy} data-testid="create-${making}">${making === 'key' ? 'Make it' : 'Add it'}</button></div>
     </form>`;
   }
 
@@ -147,36 +153,46 @@ export class AccessSection extends OperatorPage {
       }</li>`;
   }
 
-  #create = (event: Event): void => {
+  #submit(event: Event, making: AccessKey['kind']): void {
     event.preventDefault();
     const data = new FormData(event.target as HTMLFormElement);
-    const text = (name: string) => String(data.get(name) ?? '').trim();
-    const [name, federation, user, department, expiry] = [
-      text('name'),
-      text('federation'),
-      text('user'),
-      text('department'),
-      text('expiry'),
-    ];
-    this.fault = name === '' ? 'Say who or what it is for.' : undefined;
-    if (this.fault !== undefined) return;
-    const key: NewKey = {
-      name,
-      role: text('role') as Role,
-      ...(this.narrow ? { scopes: data.getAll('scopes').map(String) } : {}),
-      ...(federation === '' ? {} : { federation }),
-      ...(user === '' ? {} : { user }),
-      ...(department === '' ? {} : { department }),
-      ...(expiry === '' ? {} : { expiresAtMs: Date.now() + Number(expiry) * DAY_MS }),
-    };
     void this.act(async () => {
-      const { secret } = await this.api.keys.create(key);
-      this.creating = false;
+      const key = this.#keyIn(data);
+      const fingerprint =
+        making === 'key' ? undefined : await fingerprintOf(String(data.get('certificate') ?? ''));
+      this.faults = {
+        ...(key.name === '' ? { name: 'Say who or what it is for.' } : {}),
+        ...(making === 'certificate' && fingerprint === undefined
+          ? { certificate: 'This is neither a certificate in PEM nor 64 hexadecimal digits.' }
+          : {}),
+      };
+      if (Object.keys(this.faults).length > 0) return;
+      if (fingerprint === undefined) this.secret = (await this.api.keys.create(key)).secret;
+      else {
+        await this.api.certificates.register({ ...key, fingerprint });
+        showToast(this, { text: `The certificate of ${key.name} is added.` });
+      }
+      this.making = undefined;
       this.narrow = false;
-      this.secret = secret;
       await this.#keys.refresh();
     });
-  };
+  }
+
+  #keyIn(data: FormData): NewKey {
+    const text = (name: string) => String(data.get(name) ?? '').trim();
+    const given = Object.fromEntries(
+      ['federation', 'user', 'department']
+        .map((name) => [name, text(name)])
+        .filter(([, value]) => value !== ''),
+    );
+    return {
+      name: text('name'),
+      role: text('role') as Role,
+      ...(this.narrow ? { scopes: data.getAll('scopes').map(String) } : {}),
+      ...given,
+      ...(text('expiry') === '' ? {} : { expiresAtMs: Date.now() + Number(text('expiry')) * DAY_MS }),
+    };
+  }
 
   #revoke({ id, name }: AccessKey, isOwn: boolean): void {
     this.ask({

@@ -8,7 +8,7 @@ import { icon } from '../components/icons.ts';
 import { shared } from '../styles/shared.ts';
 import type { Page, Silence } from './operator-api.ts';
 import { OperatorPage, operatorStyles } from './operator-page.ts';
-import { ALERT_WORDS, SEVERITY_TONE } from './operator-words.ts';
+import { ALERT_WORDS, SEVERITY_TAG } from './operator-words.ts';
 
 const PAGE = 50;
 const REFRESH_MS = 10_000;
@@ -46,7 +46,6 @@ export class AlertsSection extends OperatorPage {
     css`
       .tabs { display: flex; flex-wrap: wrap; gap: var(--space-2); }
       .tabs [aria-pressed='true'] { border-color: var(--accent); background: var(--accent-soft); color: var(--accent); }
-      .form { display: grid; gap: var(--space-3); padding: var(--space-3); border-radius: var(--radius-small); background: var(--paper); }
       .critical { border-color: var(--bad); }
     `,
   ];
@@ -127,7 +126,7 @@ export class AlertsSection extends OperatorPage {
       alert;
     const isSilent = alert.silencedUntilMs !== null && alert.silencedUntilMs > Date.now();
     return html`<li class="item ${severity}" data-testid="alert" data-kind=${kind}>
-      <div class="row-between"><h3>${ALERT_WORDS[kind]}</h3><span class="row"><span class="tag ${SEVERITY_TONE[severity]}">${severity}</span>${
+      <div class="row-between"><h3>${ALERT_WORDS[kind]}</h3><span class="row"><span class="tag ${SEVERITY_TAG[severity].tone}">${SEVERITY_TAG[severity].text}</span>${
         acknowledgedAtMs === null ? nothing : html`<span class="tag good">Acknowledged</span>`
       }${isSilent ? html`<span class="tag">Silenced</span>` : nothing}</span></div>
       <p>${summary}</p>
@@ -145,6 +144,7 @@ export class AlertsSection extends OperatorPage {
                 : nothing
             }<button ?disabled=${this.busy} aria-expanded=${this.silencing === id ? 'true' : 'false'} data-testid="silence" @click=${() => {
               this.silencing = this.silencing === id ? undefined : id;
+              this.fault = undefined;
             }}>Silence<span class="visually-hidden"> ${ALERT_WORDS[kind]}</span></button></div>`
       }
       ${this.silencing === id ? this.#silenceForm(kind, federation) : nothing}</li>`;
@@ -170,7 +170,7 @@ export class AlertsSection extends OperatorPage {
                   silence,
                 ) => html`<li class="item"><h3>${silence.kind === null ? 'Everything' : ALERT_WORDS[silence.kind]}${silence.federation === null ? '' : ` of ${silence.federation}`}</h3>
                   <p class="small soft">Until ${formatDate(silence.untilMs)}: ${silence.reason} (${silence.createdBy})</p>
-                  ${this.may('alert:write') ? html`<div><button ?disabled=${this.busy} data-testid="end-silence" @click=${() => this.#endSilence(silence.id)}>End it<span class="visually-hidden"> for ${silence.kind ?? 'everything'}</span></button></div>` : nothing}</li>`,
+                  ${this.may('alert:write') ? html`<div><button ?disabled=${this.busy} data-testid="end-silence" @click=${() => this.#end(silence)}>End it<span class="visually-hidden"> for ${silence.kind ?? 'everything'}</span></button></div>` : nothing}</li>`,
               )}</ul>`,
         'silences',
       )}</section>`;
@@ -192,22 +192,37 @@ export class AlertsSection extends OperatorPage {
     if (this.fault !== undefined) return;
     void this.act(async () => {
       const untilMs = Date.now() + Number(data.get('duration')) * HOUR_MS;
-      const { id } = await this.api.silences.add({ kind, federation, untilMs, reason });
+      const silence = await this.api.silences.add({ kind, federation, untilMs, reason });
       this.silencing = undefined;
-      await Promise.all([this.#alerts.refresh(), this.#silences.refresh()]);
+      await this.#refreshBoth();
       showToast(this, {
         text: 'Silenced.',
-        action: { label: 'Undo', run: () => this.#endSilence(id) },
+        action: { label: 'Undo', run: () => this.#end(silence) },
       });
     });
   }
 
-  #endSilence(id: string): void {
+  #end(silence: Silence): void {
+    const { id, kind, federation, untilMs, reason } = silence;
     void this.act(async () => {
       await this.api.silences.end(id);
-      await Promise.all([this.#alerts.refresh(), this.#silences.refresh()]);
-      this.say('The silence has ended.');
+      await this.#refreshBoth();
+      showToast(this, {
+        text: 'The silence has ended.',
+        action: {
+          label: 'Undo',
+          run: () =>
+            void this.act(async () => {
+              await this.api.silences.add({ kind, federation, untilMs, reason });
+              await this.#refreshBoth();
+            }),
+        },
+      });
     });
+  }
+
+  async #refreshBoth(): Promise<void> {
+    await Promise.all([this.#alerts.refresh(), this.#silences.refresh()]);
   }
 
   #showMore = (): void => {

@@ -13,6 +13,13 @@ const FILE_PAGE = 500;
 /** Beyond it a browser is the wrong tool: the feed to a SIEM has no end. */
 const MAX_FILE_ENTRIES = 100_000;
 
+const OUTCOMES = {
+  done: 'Done',
+  refused: 'Refused',
+  failed: 'Failed',
+  begun: 'Begun, outcome unknown',
+} as const;
+
 interface Filter {
   readonly action?: string;
   readonly subject?: string;
@@ -38,10 +45,11 @@ export class AuditSection extends OperatorPage {
     shared,
     operatorStyles,
     css`
-      .entries { display: grid; gap: 0; padding: 0; }
-      .entries li { display: grid; gap: 2px; padding: var(--space-3) 0; border-top: 1px solid var(--line); overflow-wrap: anywhere; }
+      .entries { display: grid; grid-template-columns: minmax(0, 1fr); gap: 0; padding: 0; }
+      .entries li { display: grid; grid-template-columns: minmax(0, 1fr); gap: 2px; padding: var(--space-3) 0; border-top: 1px solid var(--line); overflow-wrap: anywhere; }
       .entries li:first-child { border-top: 0; }
-      pre { margin: 0; padding: var(--space-3); border-radius: var(--radius-small); background: var(--sunken); overflow-x: auto; font: 0.8125rem / 1.5 var(--font-mono); }
+      pre { margin: 0; padding: var(--space-3); border-radius: var(--radius-small); background: var(--sunken); overflow-x: auto; font: 0.8125rem / 1.5 var(--font-mono); white-space: pre-wrap; overflow-wrap: anywhere; }
+      .fields > .row { align-self: end; }
     `,
   ];
 
@@ -86,7 +94,7 @@ export class AuditSection extends OperatorPage {
     if (verdict === undefined) return nothing;
     return html`<div class="note ${verdict.ok ? 'good' : 'bad'}" role="status" data-testid="verdict" data-ok=${verdict.ok ? 'true' : 'false'}>${
       verdict.ok
-        ? html`<strong>The chain is whole.</strong> ${counted(verdict.entries, 'entry', 'entries')} and ${counted(verdict.checkpoints, 'signed checkpoint')} were checked.`
+        ? html`<strong>The chain is whole.</strong> ${counted(verdict.entries, 'entry', 'entries')} and ${counted(verdict.checkpoints, 'signed checkpoint')} were checked. ${unfinishedText(verdict.unfinished)}`
         : html`<strong>The chain is broken${verdict.broken === null ? '' : ` at entry ${verdict.broken.seq}`}.</strong> ${verdict.broken?.why ?? ''} Keep the database as it is, and compare it with a backup or with the feed.`
     }</div>`;
   }
@@ -94,9 +102,12 @@ export class AuditSection extends OperatorPage {
   #list(entries: readonly AuditEntry[]) {
     if (entries.length === 0)
       return html`<p class="soft" data-testid="no-entries">Nothing fits. Take something out of the filter.</p>`;
-    return html`<ol class="entries" role="list" data-testid="entries">${entries.map(
+    // Newest first: what came of something is here before the entry that it was begun with.
+    const concluded = new Set(entries.map(({ after }) => after?.intent));
+    const shown = entries.filter(({ seq, outcome }) => outcome !== 'begun' || !concluded.has(seq));
+    return html`<ol class="entries" role="list" data-testid="entries">${shown.map(
       (entry) => html`<li data-testid="entry" data-action=${entry.action}>
-        <div class="row-between"><strong>${entry.action}</strong><span class="tag ${entry.outcome === 'done' ? '' : 'bad'}">${entry.outcome === 'done' ? 'Done' : 'Refused'}</span></div>
+        <div class="row-between"><strong>${entry.action}</strong><span class="tag ${entry.outcome === 'done' ? '' : 'bad'}">${OUTCOMES[entry.outcome]}</span></div>
         <span>${entry.subject}</span>
         <span class="small soft">${formatDate(entry.atMs)}, by ${entry.actor} from ${entry.address}</span>
         <details class="small"><summary>Entry ${entry.seq}</summary><pre tabindex="0" aria-label="Entry ${entry.seq}">${JSON.stringify(
@@ -172,6 +183,11 @@ hash ${shortHash(entry.hash)} after ${shortHash(entry.previousHash)}</pre></deta
       this.say(`${counted(lines.length, 'entry', 'entries')} saved.`);
     });
   };
+}
+
+function unfinishedText(unfinished: readonly number[]): string {
+  if (unfinished.length === 0) return '';
+  return `Nothing says what came of what was begun in ${unfinished.length === 1 ? 'entry' : 'entries'} ${unfinished.join(', ')}: it is under way, or the server stopped over it.`;
 }
 
 customElements.define('mm-operator-audit', AuditSection);

@@ -23,7 +23,13 @@ export class FederationPicker extends LitElement {
         this.dispatchEvent(
           new CustomEvent<string>('pick', { detail: (event.target as HTMLSelectElement).value }),
         )}>
-        ${this.all ? html`<option value="" ?selected=${this.chosen === undefined}>All federations</option>` : ''}
+        ${
+          this.all
+            ? html`<option value="" ?selected=${this.chosen === undefined}>All federations</option>`
+            : this.chosen === undefined && this.federations.length > 0
+              ? html`<option value="" disabled selected>Choose one</option>`
+              : ''
+        }
         ${this.federations.map(({ id, name }) => html`<option value=${id} ?selected=${id === this.chosen}>${name}</option>`)}
       </select>`;
   }

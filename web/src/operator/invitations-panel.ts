@@ -1,12 +1,11 @@
-import { css, html, nothing, type PropertyValues } from 'lit';
+import { html, nothing, type PropertyValues } from 'lit';
 import type { Federation } from '../../../shared/federation/index.ts';
 import { formatDate } from '../app/format.ts';
 import { invitationLink } from '../app/invitation.ts';
 import { Loader } from '../app/loader.ts';
 import { icon } from '../components/icons.ts';
-import { shared } from '../styles/shared.ts';
 import type { Invitation, Page } from './operator-api.ts';
-import { OperatorPage, operatorStyles } from './operator-page.ts';
+import { OperatorPage } from './operator-page.ts';
 import { invitationTag } from './operator-words.ts';
 
 const DAY_MS = 86_400_000;
@@ -36,14 +35,6 @@ export class InvitationsPanel extends OperatorPage {
       ? this.api.invitations.list(this.federation.id, { limit: LIMIT }, { signal })
       : undefined,
   );
-
-  static override styles = [
-    shared,
-    operatorStyles,
-    css`
-      .form { display: grid; gap: var(--space-4); padding: var(--space-4); border-radius: var(--radius-small); background: var(--paper); }
-    `,
-  ];
 
   constructor() {
     super();

@@ -6,6 +6,7 @@ import type {
   AlertKind,
   DrainState,
   Invitation,
+  NewKey,
   Page,
   PageQuery,
   PrivacyBudget,
@@ -98,6 +99,8 @@ export interface AuditVerdict {
   readonly entries: number;
   readonly checkpoints: number;
   readonly broken: { readonly seq: number; readonly why: string } | null;
+  /** Numbers of entries of what was begun, and nothing says what came of it. */
+  readonly unfinished: readonly number[];
 }
 
 export interface Erasure {
@@ -249,6 +252,12 @@ export function createOperatorApi(options: OperatorApiOptions) {
       add: (webhook: { readonly url: string; readonly kinds: readonly AlertKind[] }) =>
         send<Webhook & { readonly secret: string }>('POST', '/api/alerts/webhooks', webhook),
       remove: (id: string) => send<void>('DELETE', `/api/alerts/webhooks/${part(id)}`),
+    },
+
+    certificates: {
+      /** @param key.fingerprint SHA-256 of its DER form, in hexadecimal. */
+      register: (key: NewKey & { readonly fingerprint: string }) =>
+        send<AccessKey>('POST', '/api/certificates', key),
     },
 
     verifyAudit: (more?: RequestOptions) => get<AuditVerdict>('/api/audit/verify', undefined, more),

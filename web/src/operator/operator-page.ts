@@ -1,4 +1,5 @@
 import { css, html, LitElement, nothing, type PropertyDeclarations, type TemplateResult } from 'lit';
+import { keyed } from 'lit/directives/keyed.js';
 import '../components/confirm-dialog.ts';
 import '../components/error-note.ts';
 import { type ErrorRecord, toErrorRecord } from '../../../shared/errors/index.ts';
@@ -6,6 +7,7 @@ import { announce } from '../app/events.ts';
 import type { Loaded, Loader } from '../app/loader.ts';
 import type { Services, Unsubscribe } from '../app/services.ts';
 import type { ConfirmDialog } from '../components/confirm-dialog.ts';
+import type { ErrorNote } from '../components/error-note.ts';
 import { shared } from '../styles/shared.ts';
 import type { OperatorApi } from './operator-api.ts';
 import type { OperatorSession } from './operator-session.ts';
@@ -32,8 +34,11 @@ export const operatorStyles = css`
     background: var(--surface); color: var(--ink); font: inherit;
   }
   .fields { display: grid; gap: var(--space-3) var(--space-4); grid-template-columns: repeat(auto-fill, minmax(min(100%, 14rem), 1fr)); align-items: start; }
-  .hint { color: var(--ink-soft); font-size: var(--text-small); }
-  .fault { color: var(--bad); font-size: var(--text-small); }
+  .form { display: grid; gap: var(--space-4); padding: var(--space-4); border-radius: var(--radius-small); background: var(--paper); }
+  textarea { display: block; }
+  .hint, .fault { margin-top: var(--space-1); color: var(--ink-soft); font-size: var(--text-small); }
+  .fault { color: var(--bad); }
+  .openers { display: flex; flex-wrap: wrap; gap: var(--space-2); }
   .items { display: grid; gap: var(--space-3); padding: 0; }
   .item { display: grid; grid-template-columns: minmax(0, 1fr); gap: var(--space-2); padding: var(--space-3) var(--space-4); border: 1px solid var(--line); border-radius: var(--radius-small); }
   .item h3, .item p { overflow-wrap: anywhere; }
@@ -44,7 +49,16 @@ export const operatorStyles = css`
   .table-scroll { position: relative; }
   td .row { flex-wrap: nowrap; }
   td.wrap { min-width: 10rem; overflow-wrap: anywhere; }
+  .orders td, .orders tbody th { vertical-align: middle; }
+  /* On a narrow screen what can be done stays in sight, whatever is scrolled. */
+  .orders th:last-child, .orders td:last-child { position: sticky; right: 0; padding-left: var(--space-3); background: var(--surface); }
+  @media (max-width: 40rem) { .orders th:last-child, .orders td:last-child { box-shadow: inset 1px 0 0 var(--line-strong); } }
+  .orders td:last-child > * { display: flex; justify-content: flex-end; }
   section > h2:focus { outline: none; }
+  /* Only where it takes a while. */
+  .working { position: fixed; inset: 0 0 auto; z-index: 20; animation: arrive 1ms 250ms backwards; }
+  .working progress { height: 4px; border-radius: 0; }
+  @keyframes arrive { from { visibility: hidden; } }
 `;
 
 /**
@@ -114,26 +128,31 @@ export abstract class OperatorPage extends LitElement {
     this.question = question;
   }
 
-  /** What failed, and what is asked now. To be rendered by every section. */
+  /** What is being done, what failed, and what is asked now. To be rendered by every section. */
   protected frame(): TemplateResult {
-    const { question } = this;
-    return html`<mm-error-note .error=${this.failure}></mm-error-note>
-      ${
-        question === undefined
-          ? nothing
-          : html`<mm-confirm-dialog .heading=${question.heading} .text=${question.text} .word=${question.word} .action=${question.action}
-              .reasonLabel=${question.reasonLabel} @confirm=${(event: Event) => {
-                this.question = undefined;
-                const { reason } = event.target as ConfirmDialog;
-                void this.act(() => question.run(reason));
-              }} @cancel=${() => {
-                this.question = undefined;
-              }}></mm-confirm-dialog>`
-      }`;
+    const { question, busy } = this;
+    return html`<p class="visually-hidden" role="status">${busy ? 'The server is at it…' : ''}</p>
+      ${busy ? html`<div class="working" data-testid="working"><progress aria-label="The server is at it"></progress></div>` : nothing}
+      <mm-error-note .error=${this.failure}></mm-error-note>
+      ${question === undefined ? nothing : keyed(question, this.#asked(question))}`;
   }
 
-  /** Does it, says what failed, and brings back a focus that went with what was removed. @returns whether it was done. */
+  /** A dialog says that it was closed a moment after it is: by then another question may have been asked. */
+  #asked(question: Question): TemplateResult {
+    const close = (): void => {
+      if (this.question === question) this.question = undefined;
+    };
+    return html`<mm-confirm-dialog .heading=${question.heading} .text=${question.text} .word=${question.word} .action=${question.action}
+      .reasonLabel=${question.reasonLabel} @confirm=${(event: Event) => {
+        close();
+        const { reason } = event.target as ConfirmDialog;
+        void this.act(() => question.run(reason));
+      }} @cancel=${close}></mm-confirm-dialog>`;
+  }
+
+  /** Does it, shows what failed, and brings back a focus that went with what was disabled or removed. @returns whether it was done. */
   protected async act(action: () => Promise<void>): Promise<boolean> {
+    const focused = focusedElement();
     this.failure = undefined;
     this.busy = true;
     try {
@@ -145,7 +164,8 @@ export abstract class OperatorPage extends LitElement {
     } finally {
       this.busy = false;
       await this.updateComplete;
-      this.#keepFocus();
+      this.#keepFocus(focused);
+      if (this.failure !== undefined) await this.#showFailure();
     }
   }
 
@@ -168,9 +188,24 @@ export abstract class OperatorPage extends LitElement {
     return html`<p class="note" data-testid="lacking">Your credential does not let you ${what}: it takes the scope <code>${scope}</code>.</p>`;
   }
 
-  #keepFocus(): void {
-    const active = document.activeElement;
-    if (active !== document.body && active !== null && active.tagName !== 'MM-APP') return;
-    this.renderRoot.querySelector<HTMLElement>('h2[tabindex]')?.focus();
+  #keepFocus(before: HTMLElement | undefined): void {
+    const now = focusedElement();
+    if (!this.isConnected || (now !== undefined && now !== before)) return;
+    if (before?.isConnected === true && !before.matches(':disabled')) before.focus({ preventScroll: true });
+    else this.renderRoot.querySelector<HTMLElement>('h2[tabindex]')?.focus();
   }
+
+  /** What was pressed may be far below it. */
+  async #showFailure(): Promise<void> {
+    const note = this.renderRoot.querySelector<ErrorNote>('mm-error-note');
+    await note?.updateComplete;
+    note?.renderRoot.querySelector('[role="alert"]')?.scrollIntoView({ block: 'center' });
+  }
+}
+
+/** Through the shadow roots; undefined when nothing has the focus. */
+function focusedElement(): HTMLElement | undefined {
+  let element = document.activeElement;
+  while (element?.shadowRoot?.activeElement) element = element.shadowRoot.activeElement;
+  return element instanceof HTMLElement && element !== document.body ? element : undefined;
 }

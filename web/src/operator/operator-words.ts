@@ -76,7 +76,11 @@ export const ALERT_WORDS: Readonly<Record<AlertKind, string>> = {
 
 export const ALERT_KINDS = Object.keys(ALERT_WORDS) as readonly AlertKind[];
 
-export const SEVERITY_TONE = { info: '', warning: 'warn', critical: 'bad' } as const;
+export const SEVERITY_TAG = {
+  info: { text: 'Information', tone: '' },
+  warning: { text: 'Warning', tone: 'warn' },
+  critical: { text: 'Critical', tone: 'bad' },
+} as const;
 
 /** Enough of a pseudonymous id to tell participants apart by eye. */
 export function shortId(id: string): string {

@@ -57,9 +57,10 @@ export class ParticipantsSection extends FederationPage {
       return html`<p class="soft" data-testid="no-participants">Nobody took part yet. Whoever is invited to a round appears here.</p>`;
     // It is a matter of the whole server.
     const mayBlock = this.may('participant:write') && this.operator.reachesAll;
+    const isScored = rows.some(({ contribution }) => contribution !== null);
     return html`<p class="small soft">Who contributed most comes first, then who is relied on most. Participants are known by pseudonyms; names are nowhere.</p>
-      <div class="table-scroll" tabindex="0" role="region" aria-label="Participants, best first"><table data-testid="board">
-      <thead><tr><th scope="col" class="number">#</th><th scope="col">Participant</th><th scope="col">Standing</th><th scope="col" class="number">Reliability</th><th scope="col" class="number">Contribution</th><th scope="col" class="number">In rounds</th><th scope="col" class="number">Missed</th>${mayBlock ? html`<th scope="col"><span class="visually-hidden">Orders</span></th>` : nothing}</tr></thead>
+      <div class="table-scroll" tabindex="0" role="region" aria-label="Participants, best first"><table class=${mayBlock ? 'orders' : ''} data-testid="board">
+      <thead><tr><th scope="col" class="number">#</th><th scope="col">Participant</th><th scope="col">Standing</th><th scope="col" class="number">Reliability</th>${isScored ? html`<th scope="col" class="number">Contribution</th>` : nothing}<th scope="col" class="number">In rounds</th><th scope="col" class="number">Missed</th>${mayBlock ? html`<th scope="col"><span class="visually-hidden">Orders</span></th>` : nothing}</tr></thead>
       <tbody>${rows.map(
         (
           row,
@@ -68,12 +69,12 @@ export class ParticipantsSection extends FederationPage {
           <td class="number">${index + 1}</td><th scope="row"><code title=${row.participant}>${shortId(row.participant)}</code></th>
           <td>${this.#standing(row)}</td>
           <td class="number">${formatPercent(row.reputation)}</td>
-          <td class="number">${row.contribution === null ? '–' : SCORE.format(row.contribution)}</td>
+          ${isScored ? html`<td class="number">${row.contribution === null ? '–' : SCORE.format(row.contribution)}</td>` : nothing}
           <td class="number">${row.survived} of ${row.invitations}</td>
           <td class="number">${row.missedDeadlines + row.dropOuts}</td>
-          ${mayBlock ? html`<td>${this.#orders(row)}</td>` : nothing}</tr>`,
+          ${mayBlock ? html`<td><div class="row">${this.#orders(row)}</div></td>` : nothing}</tr>`,
       )}</tbody></table></div>
-      ${rows.some(({ contribution }) => contribution !== null) ? nothing : html`<p class="small soft">Contribution is reckoned only for federations that combine the sums of groups; of others, a score of one update would tell something about its data.</p>`}
+      ${isScored ? nothing : html`<p class="small soft">Contribution is reckoned only for federations that combine the sums of groups; of others, a score of one update would tell something about its data.</p>`}
       ${mayBlock ? nothing : html`<p class="note">Blocking keeps somebody out of every federation, and is for operators of the whole server.</p>`}`;
   }
 
@@ -87,11 +88,11 @@ export class ParticipantsSection extends FederationPage {
     const who = html`<span class="visually-hidden"> ${shortId(participant)}</span>`;
     if (standing?.state === 'blocked')
       return html`<button ?disabled=${this.busy} data-testid="unblock" @click=${() => this.#clear('unblock', participant)}>Unblock${who}</button>`;
-    return html`<div class="row">${
+    return html`${
       standing === null
         ? nothing
         : html`<button ?disabled=${this.busy} data-testid="release" @click=${() => this.#clear('release', participant)}>Release${who}</button>`
-    }<button class="danger" ?disabled=${this.busy} data-testid="block" @click=${() => this.#block(participant)}>Block…${who}</button></div>`;
+    }<button class="danger" ?disabled=${this.busy} data-testid="block" @click=${() => this.#block(participant)}>Block…${who}</button>`;
   }
 
   #block(participant: string): void {
@@ -165,14 +166,15 @@ export class ParticipantsSection extends FederationPage {
     if (page.items.length === 0)
       return html`<p class="soft">No member yet: whoever takes part becomes one.</p>`;
     const mayRemove = this.may('participant:write');
-    return html`<div class="table-scroll" tabindex="0" role="region" aria-label="All members"><table data-testid="members">
-      <thead><tr><th scope="col">Participant</th><th scope="col">Let in by</th><th scope="col">Department</th><th scope="col">User</th><th scope="col">Last seen</th>${mayRemove ? html`<th scope="col"><span class="visually-hidden">Orders</span></th>` : nothing}</tr></thead>
+    const areNamed = page.items.some(({ department, user }) => department !== null || user !== null);
+    return html`<div class="table-scroll" tabindex="0" role="region" aria-label="All members"><table class=${mayRemove ? 'orders' : ''} data-testid="members">
+      <thead><tr><th scope="col">Participant</th><th scope="col">Let in by</th>${areNamed ? html`<th scope="col">Department</th><th scope="col">User</th>` : nothing}<th scope="col">Last seen</th>${mayRemove ? html`<th scope="col"><span class="visually-hidden">Orders</span></th>` : nothing}</tr></thead>
       <tbody>${page.items.map(
         (
           member,
         ) => html`<tr data-testid="member"><th scope="row"><code title=${member.participant}>${shortId(member.participant)}</code></th>
-          <td>${viaWords(member.via)}</td><td>${member.department ?? '–'}</td><td class="wrap">${member.user ?? '–'}</td><td>${relativeWords(member.lastSeenAtMs, Date.now())}</td>
-          ${mayRemove ? html`<td><button ?disabled=${this.busy} data-testid="remove-member" @click=${() => this.#remove(member)}>Remove…<span class="visually-hidden"> ${shortId(member.participant)}</span></button></td>` : nothing}</tr>`,
+          <td>${viaWords(member.via)}</td>${areNamed ? html`<td>${member.department ?? '–'}</td><td class="wrap">${member.user ?? '–'}</td>` : nothing}<td>${relativeWords(member.lastSeenAtMs, Date.now())}</td>
+          ${mayRemove ? html`<td><div class="row"><button ?disabled=${this.busy} data-testid="remove-member" @click=${() => this.#remove(member)}>Remove…<span class="visually-hidden"> ${shortId(member.participant)}</span></button></div></td>` : nothing}</tr>`,
       )}</tbody></table></div>
       ${page.next === null ? nothing : html`<p class="small soft">The first ${MEMBERS} are shown.</p>`}`;
   }
@@ -185,6 +187,7 @@ export class ParticipantsSection extends FederationPage {
       run: async () => {
         await this.api.members.remove(federation, participant);
         await this.#members.refresh();
+        this.say(`Participant ${shortId(participant)} is no member any more.`);
       },
     });
   }

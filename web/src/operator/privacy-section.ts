@@ -27,7 +27,7 @@ export class PrivacySection extends FederationPage {
   declare kind: SubjectKind;
   /** `kind/id` of the budget whose limit is being typed. */
   declare editing: string | undefined;
-  declare faults: { readonly epsilon?: string; readonly delta?: string; readonly perQuery?: string };
+  declare faults: Partial<Readonly<Record<'subject' | 'epsilon' | 'delta' | 'perQuery', string>>>;
   protected override readonly section = 'privacy';
   #more: readonly PrivacyBudget[] = [];
   #next: string | null = null;
@@ -51,7 +51,6 @@ export class PrivacySection extends FederationPage {
       progress.spent::-moz-progress-bar { background: var(--bad); }
       .kinds { display: flex; flex-wrap: wrap; gap: var(--space-2); }
       .kinds [aria-pressed='true'] { border-color: var(--accent); background: var(--accent-soft); color: var(--accent); }
-      .form { display: grid; gap: var(--space-3); padding: var(--space-3); border-radius: var(--radius-small); background: var(--paper); }
     `,
   ];
 
@@ -162,10 +161,10 @@ export class PrivacySection extends FederationPage {
   }
 
   #form(subject: { readonly kind: SubjectKind; readonly id: string }, limit: PrivacyBudget['limit']) {
-    const { epsilon, delta, perQuery } = this.faults;
+    const { subject: nameless, epsilon, delta, perQuery } = this.faults;
     return html`<form class="form" novalidate aria-label="Limit" @submit=${(event: Event) => this.#save(event, subject, limit)}>
       <div class="fields">
-        ${subject.id === '' ? html`<div><label for="subject">Name of the ${subject.kind}</label><input id="subject" name="subject" type="text" maxlength="128" autocomplete="off" data-testid="limit-subject" /></div>` : nothing}
+        ${subject.id === '' ? html`<div><label for="subject">Name of the ${subject.kind}</label><input id="subject" name="subject" type="text" maxlength="128" autocomplete="off" data-testid="limit-subject" aria-invalid=${nameless === undefined ? nothing : 'true'} aria-describedby="subject-hint" /><p class=${nameless === undefined ? 'hint' : 'fault'} id="subject-hint">${nameless ?? 'As keys and invitations name it.'}</p></div>` : nothing}
         <div><label for="epsilon">Epsilon</label><input id="epsilon" name="epsilon" type="number" min="0" step="any" value=${limit?.epsilon ?? ''} data-testid="limit-epsilon" aria-invalid=${epsilon === undefined ? nothing : 'true'} aria-describedby="epsilon-hint" /><p class=${epsilon === undefined ? 'hint' : 'fault'} id="epsilon-hint">${epsilon ?? 'The most that may be spent.'}</p></div>
         <div><label for="delta">Delta</label><input id="delta" name="delta" type="number" min="0" max="1" step="any" value=${limit?.delta ?? 1e-5} data-testid="limit-delta" aria-invalid=${delta === undefined ? nothing : 'true'} aria-describedby="delta-hint" /><p class=${delta === undefined ? 'hint' : 'fault'} id="delta-hint">${delta ?? 'Mostly below one over the number of records.'}</p></div>
         <div><label for="perQuery">Epsilon per query</label><input id="perQuery" name="perQuery" type="number" min="0" step="any" value=${limit?.epsilon_per_query ?? ''} data-testid="limit-per-query" aria-invalid=${perQuery === undefined ? nothing : 'true'} aria-describedby="per-query-hint" /><p class=${perQuery === undefined ? 'hint' : 'fault'} id="per-query-hint">${perQuery ?? 'Of one question to a model. May be empty.'}</p></div>
@@ -193,11 +192,12 @@ export class PrivacySection extends FederationPage {
     const perQuery = Number(perQueryText);
     const id = subject.id === '' ? String(data.get('subject') ?? '').trim() : subject.id;
     this.faults = {
+      ...(id === '' ? { subject: `Which ${subject.kind} it is for.` } : {}),
       ...(epsilon > 0 ? {} : { epsilon: 'A number above 0.' }),
       ...(delta > 0 && delta < 1 ? {} : { delta: 'A number between 0 and 1.' }),
       ...(perQueryText === '' || perQuery > 0 ? {} : { perQuery: 'A number above 0, or nothing.' }),
     };
-    if (Object.keys(this.faults).length > 0 || id === '') return;
+    if (Object.keys(this.faults).length > 0) return;
     const change =
       before === null
         ? `The limit becomes epsilon ${epsilon}.`

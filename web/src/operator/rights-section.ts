@@ -113,6 +113,7 @@ export class RightsSection extends OperatorPage {
       word: 'delete',
       action: 'Delete',
       run: async () => {
+        this.receipt = undefined;
         this.receipt = await this.api.rights.erase(id, this.rollBack);
         this.participant = '';
         await this.#erasures.refresh();

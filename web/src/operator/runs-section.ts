@@ -190,7 +190,7 @@ export class RunsSection extends OperatorPage {
 
   #form() {
     const list = this.#federations.value ?? [];
-    return html`<form class="stack" novalidate @submit=${this.#start} aria-label="Start a training" data-testid="start-form">
+    return html`<form class="form" novalidate @submit=${this.#start} aria-label="Start a training" data-testid="start-form">
       <div class="fields">
         <div><label for="start-federation">Federation</label>
           <select id="start-federation" name="federation" data-testid="start-federation">${list.map(({ id, name }) => html`<option value=${id}>${name}</option>`)}</select></div>

@@ -6,7 +6,7 @@ import { icon } from '../components/icons.ts';
 import { shared } from '../styles/shared.ts';
 import { configFields, fieldsOf } from './config-fields.ts';
 import { OperatorPage, operatorStyles } from './operator-page.ts';
-import { configFacts, isOver, progressOf, roundsWords, statusTag } from './operator-words.ts';
+import { configFacts, isOver, progressOf, statusTag } from './operator-words.ts';
 import { trainingCharts } from './run-charts.ts';
 import { configOf, type Faults, type StartFields } from './start-order.ts';
 import type { TrainingState } from './training-state.ts';
@@ -33,7 +33,7 @@ export class TrainingPanel extends OperatorPage {
     operatorStyles,
     css`
       .charts { display: grid; gap: var(--space-4); grid-template-columns: minmax(0, 1fr); }
-      .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(7rem, 1fr)); gap: var(--space-4); }
+      .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(6rem, 1fr)); gap: var(--space-4); }
       .figures dt { color: var(--ink-soft); font-size: var(--text-small); }
       .figures dd { font-size: 1.25rem; font-weight: 620; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
       figure { display: grid; grid-template-columns: minmax(0, 1fr); }
@@ -85,7 +85,7 @@ export class TrainingPanel extends OperatorPage {
         <div class="row-between"><h2 id="training-title" tabindex="-1">${training.jobName}</h2><span class="tag ${tone}" data-testid="status">${text}</span></div>
         ${progress === undefined ? nothing : html`<progress aria-label="Rounds done" max="1" value=${progress}></progress>`}
         <dl class="figures">
-          <div><dt>Rounds</dt><dd data-testid="rounds">${roundsWords(training)}</dd></div>
+          <div><dt>Rounds</dt><dd data-testid="rounds">${training.round}${training.config.maxRounds === undefined ? '' : ` of ${training.config.maxRounds}`}</dd></div>
           <div><dt>Accuracy</dt><dd>${training.accuracy === null ? '–' : formatPercent(training.accuracy)}</dd></div>
           <div><dt>Loss</dt><dd>${training.loss === null ? '–' : formatLoss(training.loss)}</dd></div>
         </dl>
@@ -131,7 +131,7 @@ export class TrainingPanel extends OperatorPage {
   #form({ config }: Training) {
     const { targetAccuracy, earlyStopping } = config;
     const shown = (value: number | undefined) => (value === undefined ? undefined : String(value));
-    return html`<form class="stack" novalidate @submit=${this.#save} aria-label="Change what it is to reach">
+    return html`<form class="form" novalidate @submit=${this.#save} aria-label="Change what it is to reach">
       <div class="fields">${configFields(
         this.faults,
         {

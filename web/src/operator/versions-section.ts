@@ -73,7 +73,7 @@ export class VersionsSection extends FederationPage {
                     event: Event,
                   ) => {
                     this.chosen = Number((event.target as HTMLSelectElement).value);
-                  }}>${kept.map((each) => html`<option value=${each.version} ?selected=${each.version === chosen.version}>${versionWords(each)}</option>`)}</select></div></div>
+                  }}>${kept.map((each) => html`<option value=${each.version} .selected=${each.version === chosen.version}>${versionWords(each)}</option>`)}</select></div></div>
                 <div class="row"><button ?disabled=${this.busy} data-testid="promote" @click=${() => this.#promote(chosen)}>Promote version ${chosen.version}…</button>
                   <button class="danger" ?disabled=${this.busy || chosen.version === versions[0]?.version} data-testid="roll-back" @click=${() => this.#rollBack(chosen)}>Roll back to version ${chosen.version}…</button></div>
                 ${chosen.version === versions[0]?.version ? html`<p class="small soft">This is the newest: there is nothing to go back to.</p>` : nothing}`

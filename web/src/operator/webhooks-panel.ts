@@ -1,11 +1,10 @@
-import { css, html, nothing } from 'lit';
+import { html, nothing } from 'lit';
 import './secret-note.ts';
 import type { AlertKind } from '../../../shared/client/index.ts';
 import { Loader } from '../app/loader.ts';
 import { icon } from '../components/icons.ts';
-import { shared } from '../styles/shared.ts';
 import type { Webhook } from './operator-api.ts';
-import { OperatorPage, operatorStyles } from './operator-page.ts';
+import { OperatorPage } from './operator-page.ts';
 import { ALERT_KINDS, ALERT_WORDS, relativeWords } from './operator-words.ts';
 
 /** Who is told of alerts, and with which secret: shown once. */
@@ -22,14 +21,6 @@ export class WebhooksPanel extends OperatorPage {
     this.may('alert:write') && this.operator.reachesAll ? this.api.webhooks.list({ signal }) : undefined,
   );
 
-  static override styles = [
-    shared,
-    operatorStyles,
-    css`
-      .form { display: grid; gap: var(--space-3); padding: var(--space-3); border-radius: var(--radius-small); background: var(--paper); }
-    `,
-  ];
-
   constructor() {
     super();
     this.adding = false;
@@ -41,7 +32,6 @@ export class WebhooksPanel extends OperatorPage {
 
   override render() {
     return html`<section class="card" aria-labelledby="webhooks-title">
-        ${this.frame()}
         <div class="row-between"><h2 id="webhooks-title" tabindex="-1">Webhooks</h2>${
           this.may('alert:write')
             ? html`<button aria-expanded=${this.adding ? 'true' : 'false'} data-testid="new-webhook" @click=${() => {
@@ -49,6 +39,7 @@ export class WebhooksPanel extends OperatorPage {
               }}>${icon('plus')} Add</button>`
             : nothing
         }</div>
+        ${this.frame()}
         ${
           this.secret === undefined
             ? nothing
@@ -104,6 +95,7 @@ export class WebhooksPanel extends OperatorPage {
       run: async () => {
         await this.api.webhooks.remove(id);
         await this.#webhooks.refresh();
+        this.say('The webhook is removed.');
       },
     });
   }

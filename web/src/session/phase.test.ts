@@ -14,6 +14,7 @@ const held = {
   result: { update: { layoutHash: 'bb', delta: new Float32Array(1), examples: 1 }, loss: 1 },
   base: model,
   releasedFor: undefined,
+  hasLeft: false,
   uploadedIn: undefined,
 };
 
