@@ -1,18 +1,9 @@
-import AxeBuilder from '@axe-core/playwright';
-import type { Page } from '@playwright/test';
 import { defineFederation } from './harness/api.ts';
+import { violations } from './harness/axe.ts';
 import { quickFederation } from './harness/federations.ts';
 import { hasFinished, ROUNDS_MS } from './harness/one-model.ts';
 import { startServerProcess } from './harness/server-process.ts';
 import { expect, test } from './harness/test.ts';
-
-/** What axe objects to, with the element: empty when nothing. */
-async function violations(page: Page): Promise<string[]> {
-  const results = await new AxeBuilder({ page }).analyze();
-  return results.violations.flatMap(({ id, nodes }) =>
-    nodes.map(({ target, failureSummary }) => `${id} at ${target.flat().join(' ')}: ${failureSummary}`),
-  );
-}
 
 for (const colorScheme of ['light', 'dark'] as const) {
   test(`axe finds nothing wrong in any view (${colorScheme})`, async ({ server, join }) => {

@@ -6,6 +6,7 @@ import { participantIdToBytes } from '../shared/identity/index.ts';
 import { seededRandom } from '../shared/random/index.ts';
 import { MAX_FRAME_BYTES } from '../shared/transport/hub-frames.ts';
 import { CLOSE, MAX_TEXT_BYTES } from '../shared/transport/hub-protocol.ts';
+import { NODE_FLAGS } from '../signaling-server/node-flags.ts';
 import { defineFederation, roundsOf } from './harness/api.ts';
 import { quickFederation } from './harness/federations.ts';
 import { expectOneModel, hasModel, ROUNDS_MS } from './harness/one-model.ts';
@@ -110,7 +111,7 @@ test('a stranger who sends rubbish is refused by name, and the run goes on', asy
 });
 
 test('a second server on the same data folder ends with a named error', async ({ server }) => {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'signaling-server/main.ts'], {
+  const child = spawn(process.execPath, [...NODE_FLAGS, 'signaling-server/main.ts'], {
     cwd: resolve(import.meta.dirname, '..'),
     env: { ...process.env, DATA_DIR: server.dataDir, PORT: '0' },
     stdio: ['ignore', 'pipe', 'inherit'],

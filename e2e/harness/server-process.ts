@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { NODE_FLAGS } from '../../signaling-server/node-flags.ts';
 
 /** The real server as a process of its own, on a data folder of its own; it can be killed and started again. */
 export interface ServerProcess {
@@ -33,7 +34,7 @@ export async function startServerProcess(environment: Record<string, string> = {
 
   async function start(): Promise<void> {
     const env = { ...process.env, DATA_DIR: dataDir, PORT: String(port), HOST: '127.0.0.1', ...environment };
-    const started = spawn(process.execPath, ['--import', 'tsx', 'signaling-server/main.ts'], {
+    const started = spawn(process.execPath, [...NODE_FLAGS, 'signaling-server/main.ts'], {
       cwd: ROOT,
       env,
       stdio: ['ignore', 'pipe', 'pipe'],
