@@ -21,7 +21,8 @@ const USAGE = `Usage: npm run admin -- COMMAND [options]
 
   migrate                         bring the database to this version
   backup FOLDER                   write all that the server keeps into a new folder
-  restore FOLDER                  put a backup in its place; over what is there: --force --confirm NAME
+  restore FOLDER                  put a backup in its place; over what is there: --force --confirm NAME; where that is
+                                  gone, --erasures FILE (erasures.json of a newer backup) keeps the deleted deleted
   health-check                    could a server run on this?
   privacy-validate                compute every budget again, verify every ledger, hold rounds against policies
   security-audit                  settings, keys and files that let in who should not be
@@ -82,6 +83,7 @@ function readArguments(): { command: Command; options: CommandOptions; json: str
         key: { type: 'string' },
         force: { type: 'boolean' },
         confirm: { type: 'string' },
+        erasures: { type: 'string' },
         off: { type: 'boolean' },
         wait: { type: 'string' },
         name: { type: 'string' },
@@ -101,7 +103,8 @@ function readArguments(): { command: Command; options: CommandOptions; json: str
       return misused(name === undefined ? 'Which command?' : `There is no command "${name}".`);
     if (more.length > 0 || takesFolder !== (folder !== undefined))
       return misused(takesFolder ? 'Which folder?' : `${found} takes no folder.`);
-    const { server, force, confirm, off } = values;
+    const { server, force, confirm, erasures, off } = values;
+    if (erasures !== undefined && found !== 'restore') return misused('--erasures is of restore.');
     const key = values.key ?? process.env.ADMIN_KEY ?? process.env.OPERATOR_KEY;
     if (server !== undefined && !['health-check', 'create-key', 'drain'].includes(found))
       return misused(`${found} works on the data itself, not on a running server.`);
@@ -113,6 +116,7 @@ function readArguments(): { command: Command; options: CommandOptions; json: str
       options: {
         folder,
         confirm,
+        erasures,
         ...(force === undefined ? {} : { force }),
         ...(off === undefined ? {} : { off }),
         ...(values.wait === undefined ? {} : { waitMs: 1000 * wholeNumber('wait', values.wait) }),
