@@ -56,8 +56,9 @@ export default defineConfig({
     include: ['{shared,signaling-server,web,scripts}/**/*.test.ts'],
     maxWorkers: 2,
     // A guard against hanging, not a measurement: statistics and fuzz take seconds, and more on a busy machine.
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    expect: { poll: { timeout: 60_000 } },
     globalSetup: 'scripts/assemble-before-tests.ts',
   },
 });
