@@ -164,7 +164,7 @@ async function restoreReport(
       nowMs,
     }),
   );
-  const { manifest, schema, erasures, isUntold, isAsBackedUp } = restored;
+  const { manifest, schema, erasures, refusals, isUntold, isAsBackedUp } = restored;
   let { stateHash } = restored;
   if (erasures.registered > 0 || erasures.ordered > 0) {
     await onStorage((storage) =>
@@ -187,8 +187,19 @@ async function restoreReport(
         ? passed('state', `SHA-256 ${stateHash}`)
         : failed('state', `SHA-256 ${stateHash}, other than the backup's ${manifest.stateHash}.`),
       erasuresCheck(erasures, isUntold),
+      refusalsCheck(refusals),
     ],
-    { schema, stateHash, backupStateHash: manifest.stateHash, erasures },
+    { schema, stateHash, backupStateHash: manifest.stateHash, erasures, refusals },
+  );
+}
+
+function refusalsCheck(refusals: Readonly<Record<string, number>>): Check {
+  const each = Object.entries(refusals).map(([table, rows]) => `${rows} of ${table}`);
+  return passed(
+    'refusals',
+    each.length === 0
+      ? 'Nothing that was revoked, withdrawn or blocked came back.'
+      : `What was revoked, withdrawn or blocked since the backup stays so: ${each.join(', ')}.`,
   );
 }
 

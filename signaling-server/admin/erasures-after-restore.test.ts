@@ -228,6 +228,91 @@ for (const kind of ['PGlite', 'PostgreSQL'] as const) {
       expect(await traceOf(fresh, BOB)).toEqual(NONE);
     });
 
+    test('V-18: what was revoked, withdrawn or blocked since the backup stays so', async () => {
+      const at = await newPlace();
+      await live(at);
+      const key = {
+        name: 'node',
+        hash: 'h',
+        kind: 'key',
+        role: 'owner',
+        scopes: [],
+        createdBy: 'test',
+      } as const;
+      const consent = { federation: 'ward', policy: 'p', givenAtMs: 1 } as const;
+      await on(at, async (database) => {
+        await database.run((db) =>
+          db.insert(schema.apiKeys).values(['kept', 'lost'].map((id) => ({ ...key, id, createdAtMs: 1 }))),
+        );
+        const invitation = {
+          federation: 'ward',
+          label: 'all',
+          maxUses: 9,
+          createdBy: 'test',
+          expiresAtMs: 9,
+        };
+        await database.run((db) =>
+          db.insert(schema.invitations).values({ ...invitation, id: 'link', createdAtMs: 1 }),
+        );
+        await database.run((db) =>
+          db.insert(schema.consents).values([ALICE, BOB].map((participant) => ({ ...consent, participant }))),
+        );
+        const clear = {
+          federation: 'ward',
+          participant: BOB,
+          state: 'clear',
+          reason: '',
+          sinceMs: 1,
+          times: 2,
+        } as const;
+        await database.run((db) => db.insert(schema.standings).values(clear));
+      });
+      const folder = join(root, `allowed-${kind}`);
+      await command('backup', at, { folder });
+      await on(at, async (database) => {
+        for (const statement of [
+          sql`update api_keys set revoked_at_ms = 5 where id = 'lost'`,
+          sql`update invitations set revoked_at_ms = 6`,
+          sql`update consents set withdrawn_at_ms = 7 where participant = ${ALICE}`,
+          sql`update standings set state = 'blocked', reason = 'because', since_ms = 8, times = 1`,
+          sql`insert into standings values ('', ${ALICE}, 'blocked', 'everywhere', 9, 10, 0)`,
+        ])
+          await execute(database, statement);
+      });
+      const restored = await command('restore', at, { folder, ...over(at) });
+      expect(restored.report).toMatchObject({
+        ok: true,
+        facts: { refusals: { api_keys: 1, invitations: 1, consents: 1, standings: 2 } },
+      });
+      await on(at, async (database) => {
+        const rows = async (statement: string) => execute(database, sql.raw(statement));
+        expect(await rows('select id, revoked_at_ms::int from api_keys order by id')).toEqual([
+          ['kept', null],
+          ['lost', 5],
+        ]);
+        expect(await rows('select revoked_at_ms::int from invitations')).toEqual([[6]]);
+        expect(await rows('select participant, withdrawn_at_ms::int from consents order by 1')).toEqual([
+          [ALICE, 7],
+          [BOB, null],
+        ]);
+        const standings =
+          'select federation, state, reason, since_ms::int, until_ms::int, times from standings order by 1';
+        expect(await rows(standings)).toEqual([
+          ['', 'blocked', 'everywhere', 9, 10, 0],
+          ['ward', 'blocked', 'because', 8, null, 2],
+        ]);
+      });
+      // Another server's database has no say in it.
+      const other = await newPlace();
+      await live(other);
+      await on(other, (database) =>
+        execute(database, sql`insert into standings values ('', ${BOB}, 'blocked', '', 9, null, 0)`),
+      );
+      expect((await command('restore', other, { folder, ...over(other) })).report.facts).toMatchObject({
+        refusals: {},
+      });
+    });
+
     test('a register that was changed, or is of another server, changes nothing', async () => {
       const fresh = await newPlace();
       const other = await newPlace();

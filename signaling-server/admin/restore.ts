@@ -13,6 +13,7 @@ import {
 import { storageError } from '../storage/storage-error.ts';
 import { type BackupSource, readState } from './backup.ts';
 import { type Carried, carryErasures } from './carry-erasures.ts';
+import { carryRefusals, readRefusals } from './carry-refusals.ts';
 import { readErased, readRegister } from './erasure-register.ts';
 import { type Manifest, readManifest, type ServerState, stateHash } from './manifest.ts';
 import type { DatabasePlace, SqlSession } from './sql-session.ts';
@@ -36,9 +37,11 @@ export interface Restored {
   readonly schema: string;
   /** What was erased since the backup, and is to be erased again: {@link carryErasures}. */
   readonly erasures: Carried;
+  /** Rows by table of what was revoked, withdrawn or blocked since the backup, and stays so: {@link carryRefusals}. */
+  readonly refusals: Readonly<Record<string, number>>;
   /** Nothing was there that could have told of erasures since, and no register was given. */
   readonly isUntold: boolean;
-  /** But for erasures, what is there is what the backup holds. */
+  /** But for what was carried over, what is there is what the backup holds. */
   readonly isAsBackedUp: boolean;
 }
 
@@ -83,28 +86,34 @@ export async function restore(target: BackupSource, options: RestoreOptions): Pr
     });
   }
   const replaced = await readErased(session.run);
-  const erasures = await session.writing(async () => {
+  const refused = await readRefusals(session.run);
+  const { erasures, refusals } = await session.writing(async () => {
     await clear(session, migrations);
     await applyMigrations(session.run, migrations.slice(0, at + 1));
     await load(session, folder, manifest);
     await applyMigrations(session.run, migrations.slice(at + 1));
-    return carryErasures(session.run, replaced, register, nowMs);
+    return {
+      refusals: await carryRefusals(session.run, refused),
+      erasures: await carryErasures(session.run, replaced, register, nowMs),
+    };
   });
   await restoreFiles(folder, manifest, dataDir);
   const state = await readState(target);
+  const changed = ['erasures', 'erased_participants', ...Object.keys(refusals)];
   return {
     manifest,
     stateHash: stateHash(state),
     schema: state.schema,
     erasures,
+    refusals,
     isUntold: replaced.identity === undefined && register === undefined,
-    isAsBackedUp: state.schema !== manifest.schema || bareHash(state) === bareHash(manifest),
+    isAsBackedUp:
+      state.schema !== manifest.schema || hashWithout(changed, state) === hashWithout(changed, manifest),
   };
 }
 
-/** Of all but the two tables that erasures are carried over into. */
-function bareHash({ schema, tables, blobs, files }: ServerState): string {
-  const others = tables.filter(({ name }) => name !== 'erasures' && name !== 'erased_participants');
+function hashWithout(changed: readonly string[], { schema, tables, blobs, files }: ServerState): string {
+  const others = tables.filter(({ name }) => !changed.includes(name));
   return stateHash({ schema, tables: others, blobs, files });
 }
 
