@@ -45,9 +45,8 @@ export interface KnownRefusals {
   readonly rows: ReadonlyMap<string, readonly (readonly unknown[])[]>;
 }
 
-/** What a database of any version refuses: tables that it does not have yet refuse nothing. */
-export async function readRefusals(run: RunSql): Promise<KnownRefusals> {
-  const { identity } = await readErased(run);
+/** What a database of any version refuses: tables that it does not have yet refuse nothing. @param identity of its server. */
+export async function readRefusals(run: RunSql, identity: Identity | undefined): Promise<KnownRefusals> {
   const rows = new Map<string, unknown[][]>();
   for (const { table, read } of REFUSALS) {
     const [[exists] = []] = await run('select to_regclass($1) is not null', [table]);

@@ -86,7 +86,7 @@ export async function restore(target: BackupSource, options: RestoreOptions): Pr
     });
   }
   const replaced = await readErased(session.run);
-  const refused = await readRefusals(session.run);
+  const refused = await readRefusals(session.run, replaced.identity);
   const { erasures, refusals } = await session.writing(async () => {
     await clear(session, migrations);
     await applyMigrations(session.run, migrations.slice(0, at + 1));
